@@ -21,7 +21,7 @@ OPTIMISE   := -O1 -g -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
 endif
 
 LIBRARIES  := libpcap librrd libconfig sqlite3 jansson libsystemd libseccomp libcap libcrypto zlib \
-              libcurl netsnmp libfreeipmi libbrotlidec libzstd
+              libcurl netsnmp libfreeipmi libbrotlidec libzstd xlsxwriter
 LIB_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 LIBS       := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null) -lm
 
@@ -77,7 +77,7 @@ PRODUCTION := $(SOURCES) $(wildcard $(MAINS) daemon/*.h collectors/*.h collector
 BUILD_PACKAGES    := gcc libc6-dev make pkg-config libpcap-dev librrd-dev libconfig-dev \
                      libsqlite3-dev libjansson-dev libsystemd-dev libseccomp-dev libcap-dev \
                      libssl-dev zlib1g-dev libbrotli-dev libzstd-dev libcurl4-openssl-dev \
-                     libsnmp-dev libfreeipmi-dev
+                     libsnmp-dev libfreeipmi-dev libxlsxwriter-dev
 RUN_PACKAGES      := fonts-dejavu-core procps tzdata
 TEST_PACKAGES     := libcmocka-dev curl nodejs iproute2 tcpdump openssl sqlite3 rrdtool procps \
                      libxml2-utils ca-certificates dnsmasq-base ngtcp2-client ngtcp2-server \

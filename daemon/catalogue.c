@@ -681,6 +681,7 @@ static const char *const method_names[] = {"A", "B", NULL};
 static const struct confread_key service_keys[] = {
     {"id", CONFREAD_STRING, true, 0, 0, SERVICE(id), NULL},
     {"label", CONFREAD_STRING, true, 0, 0, SERVICE(label), NULL},
+    {"label_fr", CONFREAD_STRING, false, 0, 0, SERVICE(label_fr), NULL},
     {"operator", CONFREAD_STRING, true, 0, 0, SERVICE(operator_name), NULL},
     {"country", CONFREAD_STRING, true, 0, 0, SERVICE(country), NULL},
     {"hosting", CONFREAD_ENUM, true, 0, 0, SERVICE(hosting), hosting_names},
@@ -702,6 +703,7 @@ static const struct confread_key service_keys[] = {
 static const struct confread_key region_keys[] = {
     {"id", CONFREAD_STRING, true, 0, 0, SERVICE(id), NULL},
     {"label", CONFREAD_STRING, true, 0, 0, SERVICE(label), NULL},
+    {"label_fr", CONFREAD_STRING, false, 0, 0, SERVICE(label_fr), NULL},
     {"hosting", CONFREAD_ENUM, false, 0, 0, SERVICE(hosting), hosting_names},
     {"provider", CONFREAD_STRING, false, 0, 0, SERVICE(provider), NULL},
     {"hosts", CONFREAD_GROUP, true, 0, 0, 0, 0, NULL},
@@ -952,20 +954,30 @@ static void add_service(struct loader *loader, const config_setting_t *group,
         loader->check(loader->context, group, loader->catalogue, number, loader->diagnostics);
 }
 
+/* In French, where either of them has a word of its own. */
+static const char *french(const struct service *service)
+{
+    return service->label_fr[0] ? service->label_fr : service->label;
+}
+
 /* "ID-REGION" and "Label (region)". */
 static void read_region(struct loader *loader, const config_setting_t *group,
                         const struct service_draft *service)
 {
     struct service_draft draft = *service;
     char id[2 * SERVICE_ID_SIZE];
-    char label[2 * SERVICE_LABEL_SIZE + 4];
+    char label[2 * SERVICE_LABEL_SIZE + 4], label_fr[2 * SERVICE_LABEL_SIZE + 4] = "";
 
+    draft.service.label_fr[0] = '\0';
     if (!confread_group(group, region_keys, COUNT_OF(region_keys), &draft, loader->diagnostics))
         return;
     snprintf(id, sizeof(id), "%s-%s", service->service.id, draft.service.id);
     snprintf(label, sizeof(label), "%s (%s)", service->service.label, draft.service.label);
+    if (service->service.label_fr[0] || draft.service.label_fr[0])
+        snprintf(label_fr, sizeof(label_fr), "%s (%s)", french(&service->service),
+                 french(&draft.service));
     if (!is_service_id(draft.service.id) || strlen(id) >= SERVICE_ID_SIZE ||
-        strlen(label) >= SERVICE_LABEL_SIZE) {
+        strlen(label) >= SERVICE_LABEL_SIZE || strlen(label_fr) >= SERVICE_LABEL_SIZE) {
         confread_error(group, loader->diagnostics,
                        "region \"%s\" of service %s: id must be made of a-z, 0-9 and '-'; with the "
                        "service's, id may have %d characters and label %d",
@@ -975,6 +987,7 @@ static void read_region(struct loader *loader, const config_setting_t *group,
     }
     memcpy(draft.service.id, id, strlen(id) + 1);
     memcpy(draft.service.label, label, strlen(label) + 1);
+    memcpy(draft.service.label_fr, label_fr, strlen(label_fr) + 1);
     add_service(loader, group, &draft);
 }
 

@@ -53,6 +53,7 @@ enum service_modality {
 struct service {
     char id[SERVICE_ID_SIZE];
     char label[SERVICE_LABEL_SIZE];
+    char label_fr[SERVICE_LABEL_SIZE]; /* for readers of French; "": the same */
     char operator_name[SERVICE_LABEL_SIZE];
     char country[8];
     int hosting;  /* enum service_hosting */

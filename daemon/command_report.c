@@ -39,6 +39,7 @@ struct output {
     const struct month_report *report;
     const struct year_report *year;
     const char *language;
+    const char *directory;
     char *svg;
     size_t svg_size;
 };
@@ -69,21 +70,32 @@ static bool write_json(const void *context, FILE *stream)
                         : month_write_json(output->report, stream);
 }
 
-static bool write_files(const struct output *output, const char *directory)
+static bool write_sheet(const void *context, FILE *stream)
+{
+    const struct output *output = context;
+
+    return output->year
+               ? year_write_sheet(output->year, output->language, output->directory, stream)
+               : month_write_sheet(output->report, output->language, output->directory, stream);
+}
+
+static bool write_files(const struct output *output)
 {
     static const struct {
         const char *suffix;
         bool in_language; /* the others hold no sentences */
         outfile_writer *write;
-    } writers[] = {
-        {"html", true, write_html}, {"csv", false, write_csv}, {"json", false, write_json}};
+    } writers[] = {{"html", true, write_html},
+                   {"csv", false, write_csv},
+                   {"json", false, write_json},
+                   {"xlsx", true, write_sheet}};
     char path[PATH_MAX + 2 * MONTH_ID_SIZE], period[MONTH_ID_SIZE];
 
-    if (!outfile_directory(directory, 0750))
+    if (!outfile_directory(output->directory, 0750))
         return false;
     month_period(period, output->report->month);
     for (size_t i = 0; i < sizeof(writers) / sizeof(writers[0]); i++) {
-        snprintf(path, sizeof(path), "%s/%s%s%s.%s", directory, period,
+        snprintf(path, sizeof(path), "%s/%s%s%s.%s", output->directory, period,
                  writers[i].in_language ? "." : "", writers[i].in_language ? output->language : "",
                  writers[i].suffix);
         if (!outfile_write(path, writers[i].write, output))
@@ -132,7 +144,9 @@ static struct month_report *build_month(const char *text, const struct config *c
 static int report_month(const struct command_options *options, const struct config *config,
                         struct ledger *ledger)
 {
-    struct output output = {.language = options->language};
+    struct output output = {.language = options->language,
+                            .directory =
+                                options->output[0] ? options->output : config->report.directory};
     struct month_report *report;
     struct progress *progress = NULL;
     struct roundrobin *roundrobin = NULL;
@@ -157,7 +171,7 @@ static int report_month(const struct command_options *options, const struct conf
             graph_month(report, ledger, roundrobin, &output.svg_size, error, sizeof(error));
     if (roundrobin && !output.svg)
         fprintf(stderr, "iagmeter: warning: no graph: %s\n", error);
-    if (write_files(&output, options->output[0] ? options->output : config->report.directory)) {
+    if (write_files(&output)) {
         month_print(report, options->language, stdout);
         status = EXIT_SUCCESS;
     }
@@ -192,7 +206,9 @@ static struct year_report *build_year(const char *text, const struct config *con
 static int report_year(const struct command_options *options, const struct config *config,
                        struct ledger *ledger)
 {
-    struct output output = {.language = options->language};
+    struct output output = {.language = options->language,
+                            .directory =
+                                options->output[0] ? options->output : config->report.directory};
     struct year_report *year;
     char error[512];
     int status;
@@ -204,7 +220,7 @@ static int report_year(const struct command_options *options, const struct confi
         fprintf(stderr, "iagmeter: warning: no restatement is told: %s\n", error);
     output.report = &year->sums;
     output.year = year;
-    if (write_files(&output, options->output[0] ? options->output : config->report.directory)) {
+    if (write_files(&output)) {
         year_print(year, options->language, stdout);
         status = EXIT_SUCCESS;
     }

@@ -50,6 +50,7 @@ static bool check_service(const struct message *message)
 
     return message->number < MAX_SERVICES && terminated(service->id, sizeof(service->id)) &&
            terminated(service->label, sizeof(service->label)) &&
+           terminated(service->label_fr, sizeof(service->label_fr)) &&
            terminated(service->operator_name, sizeof(service->operator_name)) &&
            terminated(service->country, sizeof(service->country)) &&
            terminated(service->provider, sizeof(service->provider)) &&

@@ -355,7 +355,8 @@ static void write_mix(const struct html_page *page, const struct explain_chain *
 static void write_assumptions(const struct html_page *page, const struct explain_chain *chain)
 {
     const struct impact_factors *factors = &chain->factors;
-    const char *label = chain->service ? chain->service->label : chain->id;
+    const char *label =
+        chain->service ? month_service_label(chain->service, page->language) : chain->id;
     char model[MODEL_ENTRY_SIZE];
 
     if (chain->local.host) {

@@ -334,7 +334,8 @@ static void put_mix(const struct page *page, const struct explain_chain *chain)
 static void put_chain_head(const struct page *page, const struct explain_chain *chain)
 {
     const struct impact_factors *factors = &chain->factors;
-    const char *label = chain->service ? chain->service->label : chain->id;
+    const char *label =
+        chain->service ? month_service_label(chain->service, page->language) : chain->id;
     char model[MODEL_ENTRY_SIZE];
 
     if (chain->local.host) {

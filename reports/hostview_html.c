@@ -26,14 +26,10 @@ static void number_text(const struct html_page *page, char out[TEXT_NUMBER_SIZE]
 static void figure_cell(const struct html_page *page, double value, const char *scope,
                         const char *key, const char *indicator)
 {
-    char number[TEXT_NUMBER_SIZE];
-
-    if (isnan(value)) {
+    if (isnan(value))
         html_number_cell(page, "–");
-        return;
-    }
-    number_text(page, number, value);
-    html_figure_cell(page, number, scope, key, indicator);
+    else
+        html_figure_cell(page, value, text_decimals(value), scope, key, indicator);
 }
 
 static void host_name(const struct html_page *page, month_name name, const char *indicator)
@@ -103,7 +99,7 @@ static void flag_cell(const struct html_page *page, const struct localhost_devic
     month_name name;
     bool any = false;
 
-    fputs("<td>", page->stream);
+    html_open_cell(page);
     for (unsigned i = 0; i < HOSTVIEW_FLAGS; i++) {
         if (!hostview_has_flag(device->flags, i))
             continue;
@@ -111,16 +107,16 @@ static void flag_cell(const struct html_page *page, const struct localhost_devic
         number_text(page, hours, hostview_device_value(device, quantities[i]));
         derived_name(name, page->report->month, "host-device", device->name,
                      hostview_quantity_name(quantities[i]));
-        text_say_figures(page->stream, page->language, hostview_flag_text(i), TEXT_ARGUMENTS(hours),
-                         TEXT_ARGUMENTS(name));
+        html_say_figures(page, hostview_flag_text(i), TEXT_ARGUMENTS(hours), TEXT_ARGUMENTS(name));
         any = true;
     }
-    fputs(any ? "</td>" : "–</td>", page->stream);
+    fputs(any ? "" : "–", page->stream);
+    html_close_cell(page);
 }
 
 static void device_row(const struct html_page *page, const struct localhost_device *device)
 {
-    fputs("<tr>", page->stream);
+    html_open_row(page);
     html_row_heading(page, device->name);
     for (int i = HOSTVIEW_ENERGY_KWH; i <= HOSTVIEW_MEAN_W; i++) {
         enum hostview_quantity quantity = (enum hostview_quantity)i;
@@ -129,7 +125,7 @@ static void device_row(const struct html_page *page, const struct localhost_devi
                     hostview_quantity_name(quantity));
     }
     flag_cell(page, device);
-    fputs("</tr>\n", page->stream);
+    html_close_row(page);
 }
 
 static void devices_table(const struct html_page *page, const struct host_view *view,
@@ -148,14 +144,16 @@ static void devices_table(const struct html_page *page, const struct host_view *
         if ((view->host->devices[i].kind == POWER_DEVICE_SOURCE) == sources)
             device_row(page, &view->host->devices[i]);
     if (!sources) {
-        fputs("<tr class=\"total\">", page->stream);
+        html_open_total_row(page);
         html_row_heading_text(page, TEXT_TOTAL);
         figure_cell(page, view->it_kwh, "host", MONTH_ALL, "energy_kwh");
         figure_cell(page, view->host->idle_j / J_PER_KWH, "host", MONTH_ALL, "idle_kwh");
         figure_cell(page, (view->host->energy_j - view->host->idle_j) / J_PER_KWH, "host",
                     MONTH_ALL, "above_idle_kwh");
         figure_cell(page, view->host->measured_s / HOUR_S, "host", MONTH_ALL, "measured_h");
-        fputs("<td></td><td></td></tr>\n", page->stream);
+        html_text_cell(page, "");
+        html_text_cell(page, "");
+        html_close_row(page);
     }
     html_close_table(page);
 }
@@ -221,12 +219,10 @@ static void line_row(const struct html_page *page, const struct host_view *view,
     const struct host_line *line = is_total ? &view->total : &view->lines[number];
     const char *key = is_total ? MONTH_ALL : line->row ? line->row->id : MONTH_OTHER;
 
-    fputs(is_total ? "<tr class=\"total\"><th scope=\"row\">" : "<tr><th scope=\"row\">",
-          page->stream);
-    text_html(page->stream, is_total    ? text_get(page->language, TEXT_TOTAL)
-                            : line->row ? month_label(line->row, page->language)
-                                        : text_get(page->language, TEXT_OTHER));
-    fputs("</th>", page->stream);
+    (is_total ? html_open_total_row : html_open_row)(page);
+    html_row_heading(page, is_total    ? text_get(page->language, TEXT_TOTAL)
+                           : line->row ? month_label(line->row, page->language)
+                                       : text_get(page->language, TEXT_OTHER));
     figure_cell(page, line->has_use ? line->weight : NAN, "host-direction", key, "weighted_tokens");
     for (size_t i = 0; i < COLUMNS; i++) {
         if (!has_column(view, i))
@@ -239,7 +235,7 @@ static void line_row(const struct html_page *page, const struct host_view *view,
         html_band(page, bands[i * (view->count + 1) + number], column_of(line, i),
                   line_decimals(view));
     }
-    fputs("</tr>\n", page->stream);
+    html_close_row(page);
 }
 
 static void round_column(const struct host_view *view, size_t column, struct triple *values,
@@ -255,12 +251,12 @@ static void line_headings(const struct html_page *page, const struct host_view *
 {
     html_column_heading(page, TEXT_DIRECTION, NULL);
     html_column_heading(page, TEXT_HOST_WEIGHT, NULL);
-    html_column_heading(page, TEXT_HOST_ACTIVE, "kWh");
-    html_column_heading(page, TEXT_HOST_COMMON, "kWh");
-    html_column_heading(page, TEXT_TOTAL, "kWh");
+    html_triple_heading(page, TEXT_HOST_ACTIVE, "kWh");
+    html_triple_heading(page, TEXT_HOST_COMMON, "kWh");
+    html_triple_heading(page, TEXT_TOTAL, "kWh");
     for (size_t i = 3; i < COLUMNS; i++)
         if (has_column(view, i))
-            html_column_heading(page, key_texts[i - 3], "kWh");
+            html_triple_heading(page, key_texts[i - 3], "kWh");
 }
 
 static bool write_lines(const struct html_page *page, const struct host_view *view)
@@ -305,22 +301,14 @@ static void write_meter(const struct html_page *page, const struct host_view *vi
 static void count_cell(const struct html_page *page, const struct host_balance *balance,
                        size_t quantity, const char *prefix, double count, unsigned decimals)
 {
-    char number[TEXT_NUMBER_SIZE], indicator[MONTH_ID_SIZE];
+    char indicator[MONTH_ID_SIZE];
 
     if (isnan(count)) {
         html_number_cell(page, "–");
         return;
     }
-    text_number(number, sizeof(number), page->language, count, decimals);
     snprintf(indicator, sizeof(indicator), "%s_%s", prefix, localhost_count_name(quantity));
-    html_figure_cell(page, number, "host-tokens", balance->service, indicator);
-}
-
-static void sentence_cell(const struct html_page *page, enum text_id id)
-{
-    fputs("<td>", page->stream);
-    html_say(page, id);
-    fputs("</td>", page->stream);
+    html_figure_cell(page, count, decimals, "host-tokens", balance->service, indicator);
 }
 
 static void balance_row(const struct html_page *page, const struct host_balance *balance,
@@ -331,19 +319,19 @@ static void balance_row(const struct html_page *page, const struct host_balance 
     const struct localhost_count *count = &balance->counts[quantity];
     double percent = localhost_count_percent(count);
 
-    fputs("<tr>", page->stream);
+    html_open_row(page);
     html_row_heading(page,
                      balance->service ? balance->service : text_get(page->language, TEXT_TOTAL));
-    sentence_cell(page, names[quantity]);
+    html_sentence_cell(page, names[quantity]);
     count_cell(page, balance, quantity, "captured", count->wire, 0);
     count_cell(page, balance, quantity, "server", balance->has_server ? count->server : NAN, 0);
     count_cell(page, balance, quantity, "difference",
                count->is_compared ? count->wire - count->server : NAN, 0);
     count_cell(page, balance, quantity, "difference_percent", percent,
                text_decimals(fabs(percent)));
-    sentence_cell(page, hostview_verdict_text(count->verdict));
+    html_sentence_cell(page, hostview_verdict_text(count->verdict));
     count_cell(page, balance, quantity, "unseen", balance->has_server ? count->unseen : NAN, 0);
-    fputs("</tr>\n", page->stream);
+    html_close_row(page);
 }
 
 static void write_balance(const struct html_page *page, const struct host_view *view)
@@ -373,7 +361,7 @@ static void write_factors(const struct html_page *page, const struct month_repor
     char pue[TEXT_NUMBER_SIZE], wue[TEXT_NUMBER_SIZE];
     month_name names[2];
 
-    fputs("<div class=\"sources\">\n", page->stream);
+    html_markup(page, "<div class=\"sources\">\n");
     html_open_table(page, TEXT_HOST_FACTORS, NULL);
     html_column_heading(page, TEXT_EXPLAIN_SYMBOL, NULL);
     html_column_heading(page, TEXT_MEANING, NULL);
@@ -384,16 +372,16 @@ static void write_factors(const struct html_page *page, const struct month_repor
     for (size_t i = 0; hostview_factor(report, i, &factor); i++) {
         const char *meaning = symbol_meaning(factor.name, page->language);
 
-        fputs("<tr>", page->stream);
+        html_open_row(page);
         html_row_heading(page, factor.name);
         html_text_cell(page, meaning ? meaning : text_get(page->language, TEXT_HOST_IDLE_POWER));
         html_factor_cell(page, factor.value);
         html_text_cell(page, strcmp(factor.unit, "1") == 0 ? "–" : factor.unit);
         html_provenance_cells(page, factor.provenance);
-        fputs("</tr>\n", page->stream);
+        html_close_row(page);
     }
     html_close_table(page);
-    fputs("</div>\n", page->stream);
+    html_markup(page, "</div>\n");
     text_factor(pue, sizeof(pue), page->language, report->host->config->pue.value);
     text_factor(wue, sizeof(wue), page->language, report->host->config->wue_l_per_kwh.value);
     host_name(page, names[0], "pue");

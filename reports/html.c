@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "reports/derived.h"
+#include "reports/sheet.h"
 
 #define EXPONENT_BASE 10
 
@@ -27,9 +28,13 @@ static const char style[] =
     "code{font-family:monospace;overflow-wrap:anywhere}th>code{white-space:nowrap}"
     "th[scope=rowgroup]{font-weight:normal}"
     "figure{margin:.6em 0}figure svg{max-width:100%;height:auto}"
-    "@media print{body{max-width:none;padding:0;font-size:9.5pt}h2{break-after:avoid}"
-    "tr{break-inside:avoid}.wide{overflow:visible}}"
-    "@page{size:A4 landscape;margin:14mm}";
+    "@media print{body{max-width:none;padding:0;font-size:9.5pt}h2,h3{break-after:avoid}"
+    "tr,figure,.notice{break-inside:avoid}tr.total{break-before:avoid}"
+    /* Of up to 15 rows. Where :has() is unknown, tables may be cut. */
+    "table:not(:has(tbody tr:nth-child(16))){break-inside:avoid}"
+    "p,li{orphans:3;widows:3}.wide{overflow:visible}}"
+    "@page{size:A4 landscape;margin:14mm;@bottom-right{content:counter(page) \" / \" "
+    "counter(pages);font:8pt sans-serif}}";
 
 struct html_page html_page(FILE *stream, enum text_language language,
                            const struct month_report *report)
@@ -40,10 +45,34 @@ struct html_page html_page(FILE *stream, enum text_language language,
     return page;
 }
 
-void html_open(const struct html_page *page, enum text_id title, const char *const *arguments)
+bool html_open_sheet(struct html_page *page, const char *directory, FILE *stream)
 {
-    const char *organisation = page->report->config->report.organisation;
+    page->sheet = sheet_new(page->language, page->report->until, directory, stream, &page->stream);
+    return page->sheet;
+}
 
+void html_markup(const struct html_page *page, const char *markup)
+{
+    if (!page->sheet)
+        fputs(markup, page->stream);
+}
+
+void html_text(const struct html_page *page, const char *text)
+{
+    if (page->sheet)
+        fputs(text, page->stream);
+    else
+        text_html(page->stream, text);
+}
+
+void html_break(const struct html_page *page)
+{
+    fputs(page->sheet ? "\n" : "<br/>", page->stream);
+}
+
+static void open_page(const struct html_page *page, enum text_id title,
+                      const char *const *arguments)
+{
     fprintf(page->stream,
             "<!DOCTYPE html>\n<html lang=\"%s\" xmlns=\"http://www.w3.org/1999/xhtml\">\n"
             "<head>\n<meta charset=\"utf-8\"/>\n<meta name=\"viewport\" "
@@ -51,112 +80,329 @@ void html_open(const struct html_page *page, enum text_id title, const char *con
             text_language_name(page->language));
     html_element(page, "title", title, arguments);
     fprintf(page->stream, "<style>%s</style>\n</head>\n<body>\n<main>\n", style);
+}
+
+void html_open(const struct html_page *page, enum text_id title, const char *const *arguments)
+{
+    const char *organisation = page->report->config->report.organisation;
+
+    if (!page->sheet)
+        open_page(page, title, arguments);
     html_element(page, "h1", title, arguments);
     if (organisation[0]) {
-        fputs("<p class=\"organisation\">", page->stream);
-        text_html(page->stream, organisation);
-        fputs("</p>\n", page->stream);
+        html_markup(page, "<p class=\"organisation\">");
+        html_text(page, organisation);
+        html_markup(page, "</p>\n");
+        if (page->sheet)
+            sheet_paragraph(page->sheet, SHEET_HEADING);
     }
+    if (page->sheet)
+        html_element(page, "p", TEXT_SHEET_HOW, NULL);
 }
 
 void html_close(const struct html_page *page)
 {
-    fputs("</main>\n<footer>", page->stream);
+    html_markup(page, "</main>\n<footer>");
     html_element(page, "p", TEXT_FOOTER, NULL);
-    fputs("</footer>\n</body>\n</html>\n", page->stream);
+    html_markup(page, "</footer>\n</body>\n</html>\n");
+}
+
+static void say(const struct html_page *page, enum text_id id, const char *const *arguments)
+{
+    text_say(page->stream, page->language, id, arguments, !page->sheet);
 }
 
 void html_say(const struct html_page *page, enum text_id id)
 {
-    text_say(page->stream, page->language, id, NULL, true);
+    say(page, id, NULL);
+}
+
+void html_say_figures(const struct html_page *page, enum text_id id, const char *const *arguments,
+                      const char *const *figures)
+{
+    if (page->sheet)
+        say(page, id, arguments);
+    else
+        text_say_figures(page->stream, page->language, id, arguments, figures);
+}
+
+static enum sheet_style style_of(const char *tag)
+{
+    return strcmp(tag, "h1") == 0 ? SHEET_TITLE : tag[0] == 'h' ? SHEET_HEADING : SHEET_TEXT;
 }
 
 void html_element(const struct html_page *page, const char *tag, enum text_id id,
                   const char *const *arguments)
 {
+    if (page->sheet) {
+        sheet_begin(page->sheet, id);
+        say(page, id, arguments);
+        sheet_paragraph(page->sheet, style_of(tag));
+        return;
+    }
     fprintf(page->stream, "<%s>", tag);
-    text_say(page->stream, page->language, id, arguments, true);
+    say(page, id, arguments);
     fprintf(page->stream, "</%s>\n", tag);
 }
 
 void html_notice(const struct html_page *page, enum text_id id, const char *const *arguments)
 {
-    fputs("<p class=\"notice\">", page->stream);
-    text_say(page->stream, page->language, id, arguments, true);
-    fputs("</p>\n", page->stream);
+    html_markup(page, "<p class=\"notice\">");
+    say(page, id, arguments);
+    html_markup(page, "</p>\n");
+    if (page->sheet)
+        sheet_paragraph(page->sheet, SHEET_NOTICE);
+}
+
+/* ---- Rows and cells ---- */
+
+void html_open_row(const struct html_page *page)
+{
+    html_markup(page, "<tr>");
+    if (page->sheet)
+        sheet_open_row(page->sheet, false);
+}
+
+void html_open_total_row(const struct html_page *page)
+{
+    html_markup(page, "<tr class=\"total\">");
+    if (page->sheet)
+        sheet_open_row(page->sheet, true);
+}
+
+static void named(const struct html_page *page, const char *figure, bool first)
+{
+    if (first) {
+        fputs(" id=\"", page->stream);
+        text_html(page->stream, figure);
+        fputc('"', page->stream);
+    }
+    fputs(" title=\"iagmeter explain ", page->stream);
+    text_html(page->stream, figure);
+    fputc('"', page->stream);
+}
+
+void html_open_figure_row(const struct html_page *page, const char *figure)
+{
+    if (page->sheet) {
+        sheet_open_row(page->sheet, false);
+        sheet_figure(page->sheet, figure);
+        return;
+    }
+    fputs("<tr", page->stream);
+    named(page, figure, true);
+    fputc('>', page->stream);
+}
+
+void html_close_row(const struct html_page *page)
+{
+    html_markup(page, "</tr>\n");
+    if (page->sheet)
+        sheet_close_row(page->sheet);
+}
+
+void html_open_row_heading(const struct html_page *page)
+{
+    html_markup(page, "<th scope=\"row\">");
+}
+
+void html_part(const struct html_page *page, const char *text)
+{
+    if (page->sheet)
+        html_break(page);
+    html_markup(page, "<span class=\"band\">");
+    html_text(page, text);
+    html_markup(page, "</span>");
+}
+
+void html_close_row_heading(const struct html_page *page)
+{
+    html_markup(page, "</th>");
+    if (page->sheet)
+        sheet_close_cell(page->sheet);
+}
+
+void html_open_label(const struct html_page *page, const char *label, const char *code)
+{
+    if (page->sheet) {
+        fputs(code ? code : "", page->stream);
+        sheet_close_cell(page->sheet);
+    }
+    html_open_row_heading(page);
+    html_text(page, label);
+    if (page->sheet || !code)
+        return;
+    fputs("<span class=\"band\"><code>", page->stream);
+    text_html(page->stream, code);
+    fputs("</code></span>", page->stream);
+}
+
+void html_open_cell(const struct html_page *page)
+{
+    html_markup(page, "<td>");
+}
+
+void html_open_wide_cell(const struct html_page *page, size_t columns)
+{
+    if (page->sheet)
+        sheet_widen(page->sheet, columns);
+    else
+        fprintf(page->stream, "<td colspan=\"%zu\">", columns);
+}
+
+void html_open_number(const struct html_page *page, const char *figure, bool first)
+{
+    if (page->sheet) {
+        if (figure)
+            sheet_figure(page->sheet, figure);
+        return;
+    }
+    fputs("<td class=\"n\"", page->stream);
+    if (figure)
+        named(page, figure, first);
+    fputc('>', page->stream);
+}
+
+void html_close_cell(const struct html_page *page)
+{
+    html_markup(page, "</td>");
+    if (page->sheet)
+        sheet_close_cell(page->sheet);
 }
 
 void html_text_cell(const struct html_page *page, const char *text)
 {
-    fputs("<td>", page->stream);
-    text_html(page->stream, text);
-    fputs("</td>", page->stream);
+    html_open_cell(page);
+    html_text(page, text);
+    html_close_cell(page);
+}
+
+void html_sentence_cell(const struct html_page *page, enum text_id id)
+{
+    html_open_cell(page);
+    html_say(page, id);
+    html_close_cell(page);
 }
 
 /* Files of factors are in English: a title, or what was quoted, is not translated, and no screen
  * reader must read it as French (WCAG 2.2, 3.1.2). */
 static void english_cell(const struct html_page *page, const char *text)
 {
-    fputs(page->language == LANGUAGE_EN ? "<td>" : "<td lang=\"en\">", page->stream);
-    text_html(page->stream, text);
-    fputs("</td>", page->stream);
+    html_markup(page, page->language == LANGUAGE_EN ? "<td>" : "<td lang=\"en\">");
+    html_text(page, text);
+    html_close_cell(page);
 }
 
 void html_number_cell(const struct html_page *page, const char *number)
 {
-    fputs("<td class=\"n\">", page->stream);
-    text_html(page->stream, number);
-    fputs("</td>", page->stream);
+    html_open_number(page, NULL, false);
+    html_text(page, number);
+    html_close_cell(page);
 }
 
 void html_row_heading(const struct html_page *page, const char *text)
 {
-    fputs("<th scope=\"row\">", page->stream);
-    text_html(page->stream, text);
-    fputs("</th>", page->stream);
+    html_open_row_heading(page);
+    html_text(page, text);
+    html_close_row_heading(page);
 }
 
 void html_row_heading_text(const struct html_page *page, enum text_id id)
 {
-    fputs("<th scope=\"row\">", page->stream);
+    html_open_row_heading(page);
     html_say(page, id);
-    fputs("</th>", page->stream);
+    html_close_row_heading(page);
+}
+
+static void open_heading(const struct html_page *page, enum text_id id, const char *unit)
+{
+    html_markup(page, "<th scope=\"col\">");
+    html_say(page, id);
+    if (unit) {
+        html_break(page);
+        fputc('(', page->stream);
+        html_text(page, unit);
+        fputc(')', page->stream);
+    }
+    html_markup(page, "</th>");
 }
 
 void html_column_heading(const struct html_page *page, enum text_id id, const char *unit)
 {
-    fputs("<th scope=\"col\">", page->stream);
-    html_say(page, id);
-    if (unit) {
-        fputs("<br/>(", page->stream);
-        text_html(page->stream, unit);
-        fputs(")", page->stream);
-    }
-    fputs("</th>", page->stream);
+    open_heading(page, id, unit);
+    if (page->sheet)
+        sheet_column(page->sheet);
+}
+
+void html_triple_heading(const struct html_page *page, enum text_id id, const char *unit)
+{
+    open_heading(page, id, unit);
+    if (page->sheet)
+        sheet_triple_column(page->sheet);
+}
+
+void html_label_heading(const struct html_page *page, enum text_id id)
+{
+    if (page->sheet)
+        sheet_code_column(page->sheet);
+    html_column_heading(page, id, NULL);
 }
 
 void html_open_table(const struct html_page *page, enum text_id caption,
                      const char *const *arguments)
 {
-    fputs("<div class=\"wide\"><table><caption>", page->stream);
-    text_say(page->stream, page->language, caption, arguments, true);
-    fputs("</caption>\n<thead><tr>", page->stream);
+    if (page->sheet)
+        sheet_begin(page->sheet, caption);
+    html_markup(page, "<div class=\"wide\"><table><caption>");
+    say(page, caption, arguments);
+    html_markup(page, "</caption>\n<thead><tr>");
+    if (page->sheet)
+        sheet_open_table(page->sheet);
 }
 
 void html_open_body(const struct html_page *page)
 {
-    fputs("</tr></thead>\n<tbody>\n", page->stream);
+    html_markup(page, "</tr></thead>\n<tbody>\n");
+    if (page->sheet)
+        sheet_open_body(page->sheet);
 }
 
 void html_close_table(const struct html_page *page)
 {
-    fputs("</tbody></table></div>\n", page->stream);
+    html_markup(page, "</tbody></table></div>\n");
+    if (page->sheet)
+        sheet_close_table(page->sheet);
+}
+
+/* ---- Numbers ---- */
+
+void html_number(const struct html_page *page, double value, unsigned decimals, const char *suffix)
+{
+    char number[TEXT_NUMBER_SIZE];
+
+    if (page->sheet) {
+        sheet_number(page->sheet, value, decimals, suffix);
+        return;
+    }
+    text_number(number, sizeof(number), page->language, value, decimals);
+    text_html(page->stream, number);
+    text_html(page->stream, suffix);
+}
+
+void html_change(const struct html_page *page, double value, unsigned decimals)
+{
+    html_markup(page, value > 0 ? "+" : "");
+    html_number(page, value, decimals, "");
 }
 
 void html_units(const struct html_page *page, int64_t units, bool positive, unsigned decimals)
 {
     char number[TEXT_NUMBER_SIZE];
 
+    if (page->sheet) {
+        sheet_units(page->sheet, units, positive, decimals);
+        return;
+    }
     text_units(number, sizeof(number), page->language, units, positive ? 1 : 0, decimals);
     text_html(page->stream, number);
 }
@@ -164,6 +410,11 @@ void html_units(const struct html_page *page, int64_t units, bool positive, unsi
 void html_band(const struct html_page *page, struct text_band band, struct triple value,
                unsigned decimals)
 {
+    if (page->sheet) {
+        sheet_band(page->sheet, band, value, decimals);
+        html_close_cell(page);
+        return;
+    }
     html_units(page, band.central, value.central > 0, decimals);
     if (value.low < value.high) {
         fputs("<span class=\"band\">(", page->stream);
@@ -172,7 +423,7 @@ void html_band(const struct html_page *page, struct text_band band, struct tripl
         html_units(page, band.high, value.high > 0, decimals);
         fputs(")</span>", page->stream);
     }
-    fputs("</td>", page->stream);
+    html_close_cell(page);
 }
 
 void html_factor(const struct html_page *page, double value)
@@ -180,12 +431,16 @@ void html_factor(const struct html_page *page, double value)
     char number[TEXT_NUMBER_SIZE] = "–";
     char *exponent;
 
+    if (page->sheet && !isnan(value)) {
+        sheet_factor(page->sheet, value);
+        return;
+    }
     if (!isnan(value))
         text_factor(number, sizeof(number), page->language, value);
     exponent = strchr(number, 'e');
     if (exponent)
         *exponent++ = '\0';
-    text_html(page->stream, number);
+    html_text(page, number);
     if (exponent)
         fprintf(page->stream, "\u00a0×\u00a010<sup>%s%ld</sup>", *exponent == '-' ? "\u2212" : "",
                 labs(strtol(exponent, NULL, EXPONENT_BASE)));
@@ -193,9 +448,9 @@ void html_factor(const struct html_page *page, double value)
 
 void html_factor_cell(const struct html_page *page, double value)
 {
-    fputs("<td class=\"n\">", page->stream);
+    html_open_number(page, NULL, false);
     html_factor(page, value);
-    fputs("</td>", page->stream);
+    html_close_cell(page);
 }
 
 void html_provenance_cells(const struct html_page *page, const struct provenance *provenance)
@@ -230,27 +485,22 @@ void html_provenance_headings(const struct html_page *page)
 void html_sentence(const struct html_page *page, const char *tag, const char *class_name,
                    enum text_id id, const char *const *arguments, const char *const *figures)
 {
+    bool in_cell = strcmp(tag, "span") == 0;
+
+    if (page->sheet) {
+        if (in_cell)
+            html_break(page);
+        say(page, id, arguments);
+        if (!in_cell)
+            sheet_paragraph(page->sheet, class_name ? SHEET_NOTICE : SHEET_TEXT);
+        return;
+    }
     fprintf(page->stream, "<%s", tag);
     if (class_name)
         fprintf(page->stream, " class=\"%s\"", class_name);
     fputc('>', page->stream);
-    text_say_figures(page->stream, page->language, id, arguments, figures);
+    html_say_figures(page, id, arguments, figures);
     fprintf(page->stream, "</%s>\n", tag);
-}
-
-void html_named(const struct html_page *page, const char *figure)
-{
-    fputs(" title=\"iagmeter explain ", page->stream);
-    text_html(page->stream, figure);
-    fputc('"', page->stream);
-}
-
-void html_explained(const struct html_page *page, const char *figure)
-{
-    fputs(" id=\"", page->stream);
-    text_html(page->stream, figure);
-    fputc('"', page->stream);
-    html_named(page, figure);
 }
 
 void html_open_figure(const struct html_page *page, const char *scope, const char *key,
@@ -259,15 +509,13 @@ void html_open_figure(const struct html_page *page, const char *scope, const cha
     char figure[MONTH_FIGURE_SIZE];
 
     derived_name(figure, page->report->month, scope, key, indicator);
-    fputs("<td class=\"n\"", page->stream);
-    html_explained(page, figure);
-    fputc('>', page->stream);
+    html_open_number(page, figure, true);
 }
 
-void html_figure_cell(const struct html_page *page, const char *number, const char *scope,
-                      const char *key, const char *indicator)
+void html_figure_cell(const struct html_page *page, double value, unsigned decimals,
+                      const char *scope, const char *key, const char *indicator)
 {
     html_open_figure(page, scope, key, indicator);
-    text_html(page->stream, number);
-    fputs("</td>", page->stream);
+    html_number(page, value, decimals, "");
+    html_close_cell(page);
 }

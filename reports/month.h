@@ -226,6 +226,8 @@ void month_fill_shares(struct month_table *table, const struct month_totals *tot
 /* Whether ROW (NULL: the total) is one of the services; else of the directions. */
 bool month_is_service(const struct month_report *report, const struct month_row *row);
 
+/* What a service is called. */
+const char *month_service_label(const struct service *service, enum text_language language);
 /* What a row is called: "Autres", "Non affecté", or its label. */
 const char *month_label(const struct month_row *row, enum text_language language);
 
@@ -303,6 +305,10 @@ void month_print(const struct month_report *report, const char *language, FILE *
  * NULL. */
 bool month_write_html(const struct month_report *report, const char *language, const char *svg,
                       size_t svg_size, FILE *stream);
+/* A workbook (.xlsx), what month_write_html() tells but for the graph; STREAM is a file. DIRECTORY
+ * may be written: what must be put together lies there meanwhile, without a name. */
+bool month_write_sheet(const struct month_report *report, const char *language,
+                       const char *directory, FILE *stream);
 bool month_write_csv(const struct month_report *report, FILE *stream);
 bool month_write_json(const struct month_report *report, FILE *stream);
 

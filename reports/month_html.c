@@ -10,6 +10,7 @@
 #include "reports/hostview.h"
 #include "reports/html.h"
 #include "reports/progress.h"
+#include "reports/sheet.h"
 #include "reports/units.h"
 #include "reports/year.h"
 
@@ -19,27 +20,15 @@
 #define PERCENT_UNITS    100
 #define COUNT_OF(array)  (sizeof(array) / sizeof((array)[0]))
 
-static void sentence_cell(const struct html_page *page, enum text_id id)
-{
-    fputs("<td>", page->stream);
-    html_say(page, id);
-    fputs("</td>", page->stream);
-}
-
 /* What `iagmeter explain` takes, to be read by pointing at the figure; the first of each in the
  * document is also its anchor. */
-static void figure_attributes(const struct html_page *page, const char *direction,
-                              const char *service, enum month_indicator indicator, bool is_first)
+static void open_figure(const struct html_page *page, const char *direction, const char *service,
+                        enum month_indicator indicator, bool is_first)
 {
     char name[MONTH_FIGURE_SIZE];
 
     month_figure(name, page->report, direction, service, indicator);
-    if (is_first) {
-        fputs(" id=\"", page->stream);
-        text_html(page->stream, name);
-        fputc('"', page->stream);
-    }
-    html_named(page, name);
+    html_open_number(page, name, is_first);
 }
 
 static const char *unit_of(enum month_indicator indicator)
@@ -129,22 +118,22 @@ static void headline_row(const struct html_page *page, enum month_indicator indi
     unsigned decimals = month_decimals(page->report, indicator);
     const int64_t units[] = {band.low, band.central, band.high};
     const double values[] = {value.low, value.central, value.high};
+    char name[MONTH_FIGURE_SIZE];
 
-    fputs("<tr", page->stream);
-    figure_attributes(page, MONTH_ALL, MONTH_ALL, indicator, true);
-    fputc('>', page->stream);
-    fputs("<th scope=\"row\">", page->stream);
+    month_figure(name, page->report, MONTH_ALL, MONTH_ALL, indicator);
+    html_open_figure_row(page, name);
+    html_open_row_heading(page);
     html_say(page, (enum text_id)(TEXT_REQUESTS + (int)indicator));
     if (indicator == MONTH_ENERGY)
         measured_part(page, NULL);
-    fputs("</th>", page->stream);
+    html_close_row_heading(page);
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-        fputs("<td class=\"n\">", page->stream);
+        html_open_number(page, NULL, false);
         html_units(page, units[i], values[i] > 0, decimals);
-        fputs("</td>", page->stream);
+        html_close_cell(page);
     }
     html_text_cell(page, unit_of(indicator) ? unit_of(indicator) : "–");
-    fputs("</tr>\n", page->stream);
+    html_close_row(page);
 }
 
 static void write_quality(const struct html_page *page)
@@ -227,15 +216,12 @@ static void unit_row(const struct html_page *page, enum text_id name, const char
 {
     static const char *const names[] = {"energy_wh", "water_ml", "gwp_gco2e"};
     const double values[] = {unit.energy_wh, unit.water_ml, unit.gwp_g};
-    char number[TEXT_NUMBER_SIZE];
 
-    fputs("<tr>", page->stream);
+    html_open_row(page);
     html_row_heading_text(page, name);
-    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-        text_number(number, sizeof(number), page->language, values[i], text_decimals(values[i]));
-        html_figure_cell(page, number, scope, MONTH_ALL, names[i]);
-    }
-    fputs("</tr>\n", page->stream);
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+        html_figure_cell(page, values[i], text_decimals(values[i]), scope, MONTH_ALL, names[i]);
+    html_close_row(page);
 }
 
 void month_html_units(const struct html_page *page, enum text_id caption)
@@ -317,19 +303,19 @@ static void write_variants(const struct html_page *page)
     html_element(page, "h2", TEXT_HEAD_VARIANTS, NULL);
     html_open_table(page, TEXT_CAPTION_VARIANTS, NULL);
     html_column_heading(page, TEXT_METHOD, NULL);
-    html_column_heading(page, TEXT_ENERGY, "kWh");
-    html_column_heading(page, TEXT_WATER, "L");
-    html_column_heading(page, TEXT_GWP, "kgCO2e");
+    html_triple_heading(page, TEXT_ENERGY, "kWh");
+    html_triple_heading(page, TEXT_WATER, "L");
+    html_triple_heading(page, TEXT_GWP, "kgCO2e");
     html_open_body(page);
     for (int i = 0; i < VARIANTS; i++) {
         if (!variants_is_shown(variants, (enum month_variant)i))
             continue;
-        fputs("<tr>", page->stream);
+        html_open_row(page);
         html_row_heading_text(page, (enum text_id)(TEXT_VARIANT_REPORT + i));
         variant_cell(page, (enum month_variant)i, MONTH_ENERGY);
         variant_cell(page, (enum month_variant)i, MONTH_WATER);
         variant_cell(page, (enum month_variant)i, MONTH_GWP);
-        fputs("</tr>\n", page->stream);
+        html_close_row(page);
     }
     html_close_table(page);
     html_element(page, "p", TEXT_VARIANTS_NOTE, NULL);
@@ -377,7 +363,7 @@ static bool round_table(const struct html_page *page, const struct month_table *
 static void column_headings(const struct html_page *page)
 {
     for (size_t i = 0; i < COLUMN_COUNT; i++)
-        html_column_heading(page, (enum text_id)(TEXT_REQUESTS + (int)columns[i]),
+        html_triple_heading(page, (enum text_id)(TEXT_REQUESTS + (int)columns[i]),
                             unit_of(columns[i]));
     html_column_heading(page, TEXT_SHARE, "%");
 }
@@ -394,10 +380,8 @@ static void value_cells(const struct html_page *page, const struct month_table *
             html_number_cell(page, UNKNOWN);
             continue;
         }
-        fputs("<td class=\"n\"", page->stream);
-        figure_attributes(page, row && is_direction ? row->id : MONTH_ALL,
-                          row && !is_direction ? row->id : MONTH_ALL, columns[i], row != NULL);
-        fputc('>', page->stream);
+        open_figure(page, row && is_direction ? row->id : MONTH_ALL,
+                    row && !is_direction ? row->id : MONTH_ALL, columns[i], row != NULL);
         html_band(page, bands[i * stride], month_value(totals, columns[i]),
                   month_decimals(page->report, columns[i]));
     }
@@ -415,11 +399,9 @@ static void share_cell(const struct html_page *page, const char *scope, const ch
         return;
     }
     derived_name(name, page->report->month, scope, key, "energy_share");
-    fputs("<td class=\"n\"", page->stream);
-    html_named(page, name);
-    fputc('>', page->stream);
+    html_open_number(page, name, false);
     html_units(page, share, positive, SHARE_DECIMALS);
-    fputs("</td>", page->stream);
+    html_close_cell(page);
 }
 
 /* Of a year: in how many months a row is shown. */
@@ -440,43 +422,36 @@ static void shown_months(const struct html_page *page, const struct month_row *r
 
 static void row_label(const struct html_page *page, const struct month_row *row)
 {
-    fputs("<th scope=\"row\">", page->stream);
-    text_html(page->stream, month_label(row, page->language));
-    fputs("<span class=\"band\"><code>", page->stream);
-    text_html(page->stream, row->id);
-    fputs("</code></span>", page->stream);
-    if (row->service && row->service->operator_name[0]) {
-        fputs("<span class=\"band\">", page->stream);
-        text_html(page->stream, row->service->operator_name);
-        fputs("</span>", page->stream);
-    }
+    html_open_label(page, month_label(row, page->language), row->id);
+    if (row->service && row->service->operator_name[0])
+        html_part(page, row->service->operator_name);
     measured_part(page, row);
     if (page->report->year)
         shown_months(page, row);
-    fputs("</th>", page->stream);
+    html_close_row_heading(page);
 }
 
 static void agent_cell(const struct html_page *page, const struct month_row *row)
 {
-    char number[TEXT_NUMBER_SIZE];
-
     if (row->headcount == 0 || month_is_unknown(&row->totals, MONTH_GWP)) {
         html_number_cell(page, UNKNOWN);
         return;
     }
-    text_number(number, sizeof(number), page->language, row->gwp_per_agent_g,
-                text_decimals(row->gwp_per_agent_g));
-    html_figure_cell(page, number, "direction", row->id, "gwp_gco2e_per_agent");
+    html_figure_cell(page, row->gwp_per_agent_g, text_decimals(row->gwp_per_agent_g), "direction",
+                     row->id, "gwp_gco2e_per_agent");
 }
+
+/* Hosting, country, approval. */
+#define SERVICE_CELLS 3
 
 static void service_cells(const struct html_page *page, const struct month_row *row)
 {
     const struct service *service = row->service;
 
-    if (!service) {
-        fputs("<td>–</td><td>–</td><td>–</td>", page->stream);
+    for (int i = 0; !service && i < SERVICE_CELLS; i++)
+        html_text_cell(page, UNKNOWN);
+    if (!service)
         return;
-    }
     html_text_cell(
         page, text_get(page->language, (enum text_id)(TEXT_HOSTING_SOVEREIGN + service->hosting)));
     html_text_cell(page, service->country);
@@ -489,17 +464,17 @@ static void total_row(const struct html_page *page, const struct rounded *rounde
 {
     bool any = page->report->total.impact.energy_kwh.central > 0;
 
-    fputs("<tr class=\"total\"><th scope=\"row\">", page->stream);
-    html_say(page, TEXT_TOTAL);
+    html_open_total_row(page);
+    html_open_label(page, text_get(page->language, TEXT_TOTAL), NULL);
     measured_part(page, NULL);
-    fputs("</th>", page->stream);
+    html_close_row_heading(page);
     for (size_t i = 0; i < empty_before; i++)
-        fputs("<td></td>", page->stream);
+        html_text_cell(page, "");
     value_cells(page, NULL, NULL, rounded->totals, 1);
     share_cell(page, "total", MONTH_ALL, &page->report->total, any ? 1000 : 0);
     for (size_t i = 0; i < empty_after; i++)
-        fputs("<td></td>", page->stream);
-    fputs("</tr>\n", page->stream);
+        html_text_cell(page, "");
+    html_close_row(page);
 }
 
 static bool has_unassigned(const struct month_table *table)
@@ -535,19 +510,19 @@ bool month_html_directions(const struct html_page *page)
     if (written && page->report->suppressed != SUPPRESS_ALL) {
         html_open_table(
             page, page->report->year ? TEXT_YEAR_CAPTION_DIRECTIONS : TEXT_PER_AGENT_NOTE, NULL);
-        html_column_heading(page, TEXT_DIRECTION, NULL);
+        html_label_heading(page, TEXT_DIRECTION);
         column_headings(page);
         html_column_heading(page, TEXT_PER_AGENT, "gCO2e");
         html_open_body(page);
         for (size_t i = 0; i < table->count; i++) {
             const struct month_row *row = &table->rows[i];
 
-            fputs("<tr>", page->stream);
+            html_open_row(page);
             row_label(page, row);
             value_cells(page, table, row, &rounded.bands[i], table->count);
             share_cell(page, "direction", row->id, &row->totals, rounded.shares[i]);
             agent_cell(page, row);
-            fputs("</tr>\n", page->stream);
+            html_close_row(page);
         }
         total_row(page, &rounded, 0, 1);
         html_close_table(page);
@@ -567,7 +542,7 @@ bool month_html_services(const struct html_page *page)
     html_element(page, "h2", TEXT_HEAD_SERVICES, NULL);
     if (written && page->report->suppressed != SUPPRESS_ALL) {
         html_open_table(page, TEXT_CAPTION_SERVICES, NULL);
-        html_column_heading(page, TEXT_SERVICE, NULL);
+        html_label_heading(page, TEXT_SERVICE);
         html_column_heading(page, TEXT_HOSTING, NULL);
         html_column_heading(page, TEXT_COUNTRY, NULL);
         html_column_heading(page, TEXT_APPROVED, NULL);
@@ -576,14 +551,14 @@ bool month_html_services(const struct html_page *page)
         for (size_t i = 0; i < table->count; i++) {
             const struct month_row *row = &table->rows[i];
 
-            fputs("<tr>", page->stream);
+            html_open_row(page);
             row_label(page, row);
             service_cells(page, row);
             value_cells(page, table, row, &rounded.bands[i], table->count);
             share_cell(page, "service", row->id, &row->totals, rounded.shares[i]);
-            fputs("</tr>\n", page->stream);
+            html_close_row(page);
         }
-        total_row(page, &rounded, 3, 0);
+        total_row(page, &rounded, SERVICE_CELLS, 0);
         html_close_table(page);
     }
     table_notes(page, table);
@@ -603,9 +578,7 @@ static void put_band(const struct html_page *page, struct triple value)
 static void unit_cell(const struct html_page *page, const struct month_row *row,
                       enum month_indicator indicator)
 {
-    fputs("<td class=\"n\"", page->stream);
-    figure_attributes(page, MONTH_ALL, row->id, indicator, true);
-    fputc('>', page->stream);
+    open_figure(page, MONTH_ALL, row->id, indicator, true);
     put_band(page, month_value(&row->totals, indicator));
 }
 
@@ -622,7 +595,7 @@ static void media_row(const struct html_page *page, const struct month_row *row)
     struct units_impact images;
 
     units_compute(page->report->config, row->service, &row->totals, &images);
-    fputs("<tr>", page->stream);
+    html_open_row(page);
     html_row_heading(page, month_label(row, page->language));
     unit_cell(page, row, MONTH_IMAGES);
     unit_cell(page, row, MONTH_AUDIO_S);
@@ -632,11 +605,11 @@ static void media_row(const struct html_page *page, const struct month_row *row)
         image_cell(page, row, images.impact.energy_kwh, MONTH_ENERGY);
         image_cell(page, row, images.impact.gwp_use_kgco2e, MONTH_GWP_USE);
     } else {
-        sentence_cell(page, TEXT_MEDIUM_UNKNOWN);
+        html_sentence_cell(page, TEXT_MEDIUM_UNKNOWN);
         html_text_cell(page, "–");
         html_text_cell(page, "–");
     }
-    fputs("</tr>\n", page->stream);
+    html_close_row(page);
 }
 
 void month_html_media(const struct html_page *page)
@@ -648,12 +621,12 @@ void month_html_media(const struct html_page *page)
     html_element(page, "h2", TEXT_HEAD_MEDIA, NULL);
     html_open_table(page, TEXT_CAPTION_MEDIA, NULL);
     html_column_heading(page, TEXT_SERVICE, NULL);
-    html_column_heading(page, TEXT_IMAGES, NULL);
-    html_column_heading(page, TEXT_AUDIO_S, "s");
-    html_column_heading(page, TEXT_UPLOADS, NULL);
+    html_triple_heading(page, TEXT_IMAGES, NULL);
+    html_triple_heading(page, TEXT_AUDIO_S, "s");
+    html_triple_heading(page, TEXT_UPLOADS, NULL);
     html_column_heading(page, TEXT_MEDIUM, NULL);
-    html_column_heading(page, TEXT_ENERGY, "kWh");
-    html_column_heading(page, TEXT_GWP, "kgCO2e");
+    html_triple_heading(page, TEXT_ENERGY, "kWh");
+    html_triple_heading(page, TEXT_GWP, "kgCO2e");
     html_open_body(page);
     for (size_t i = 0; i < table->count; i++)
         if (units_are_there(&table->rows[i].totals))
@@ -670,12 +643,14 @@ static bool any_day_hidden(const struct month_report *report)
     return false;
 }
 
-/* SVG's prolog has no place inside HTML: from the element on. */
+/* SVG's prolog has no place inside HTML: from the element on. A sheet has none. */
 static void write_graph(const struct html_page *page, const char *svg, size_t svg_size)
 {
     const char *start = svg ? memmem(svg, svg_size, "<svg", 4) : NULL;
     char month[TEXT_DATE_SIZE];
 
+    if (page->sheet)
+        return;
     html_element(page, "h2", TEXT_HEAD_GRAPH, NULL);
     if (!start) {
         html_notice(page, TEXT_GRAPH_MISSING, NULL);
@@ -706,14 +681,13 @@ static void proportion_cell(const struct html_page *page, const struct month_cov
     html_open_figure(page, "coverage-proportion", MONTH_ALL, line->name);
     html_units(page, (int64_t)(percent * PERCENT_UNITS + 0.5), line->proportion > 0,
                PERCENT_DECIMALS);
-    fputs("</td>", page->stream);
+    html_close_cell(page);
 }
 
 void month_html_coverage(const struct html_page *page)
 {
     struct month_coverage_line lines[MONTH_COVERAGE_LINES];
     size_t count;
-    char number[TEXT_NUMBER_SIZE];
 
     html_element(page, "h2", TEXT_HEAD_COVERAGE, NULL);
     month_html_coverage_sentence(page);
@@ -725,14 +699,13 @@ void month_html_coverage(const struct html_page *page)
     html_column_heading(page, TEXT_EFFECT, NULL);
     html_open_body(page);
     for (size_t i = 0; i < count; i++) {
-        fputs("<tr>", page->stream);
+        html_open_row(page);
         html_row_heading_text(page, lines[i].text);
-        text_number(number, sizeof(number), page->language, lines[i].value, 0);
-        html_figure_cell(page, number, "coverage", MONTH_ALL, lines[i].name);
+        html_figure_cell(page, lines[i].value, 0, "coverage", MONTH_ALL, lines[i].name);
         proportion_cell(page, &lines[i]);
-        sentence_cell(page,
-                      (enum text_id)(lines[i].text + TEXT_COVERED_TIME_EFFECT - TEXT_COVERED_TIME));
-        fputs("</tr>\n", page->stream);
+        html_sentence_cell(
+            page, (enum text_id)(lines[i].text + TEXT_COVERED_TIME_EFFECT - TEXT_COVERED_TIME));
+        html_close_row(page);
     }
     html_close_table(page);
     html_element(page, "p", TEXT_COVERAGE_NOTE, NULL);
@@ -745,10 +718,14 @@ void month_html_grades(const struct html_page *page)
     html_column_heading(page, TEXT_MEANING, NULL);
     html_open_body(page);
     for (int grade = GRADE_A; grade <= GRADE_E; grade++) {
-        fprintf(page->stream, "<tr><th scope=\"row\">%c (%d/5)</th><td>",
-                grade_letter((enum evidence_grade)grade), grade);
-        html_say(page, (enum text_id)(TEXT_GRADE_A + grade - GRADE_A));
-        fputs("</td></tr>\n", page->stream);
+        char heading[TEXT_NUMBER_SIZE];
+
+        snprintf(heading, sizeof(heading), "%c (%d/5)", grade_letter((enum evidence_grade)grade),
+                 grade);
+        html_open_row(page);
+        html_row_heading(page, heading);
+        html_sentence_cell(page, (enum text_id)(TEXT_GRADE_A + grade - GRADE_A));
+        html_close_row(page);
     }
     html_close_table(page);
 }
@@ -766,21 +743,18 @@ static void write_shares(const struct html_page *page)
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         html_column_heading(page, names[i], NULL);
     html_open_body(page);
-    fputs("<tr>", page->stream);
+    html_open_row(page);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        char number[TEXT_NUMBER_SIZE];
-        char percent[sizeof(number) + sizeof("\u202f%")] = "–";
-
-        text_number(number, sizeof(number), page->language, PERCENT_UNITS * shares[i],
-                    measured > 0 && measured < 1 ? SHARE_DECIMALS : 0);
         if (isnan(shares[i])) {
-            html_number_cell(page, percent);
+            html_number_cell(page, UNKNOWN);
             continue;
         }
-        snprintf(percent, sizeof(percent), "%s\u202f%%", number);
-        html_figure_cell(page, percent, "shares", MONTH_ALL, indicators[i]);
+        html_open_figure(page, "shares", MONTH_ALL, indicators[i]);
+        html_number(page, PERCENT_UNITS * shares[i],
+                    measured > 0 && measured < 1 ? SHARE_DECIMALS : 0, "\u202f%");
+        html_close_cell(page);
     }
-    fputs("</tr>\n", page->stream);
+    html_close_row(page);
     html_close_table(page);
 }
 
@@ -811,9 +785,13 @@ static void coefficient_cell(const struct html_page *page, enum coefficient_grou
         return;
     }
     coefficients_name(name, page->report->config->factors, group, entry, coefficient->name);
-    fputs("<td class=\"n\"", page->stream);
-    html_named(page, name);
-    fputc('>', page->stream);
+    html_open_number(page, name, false);
+    if (page->sheet && (coefficient->is_band || value->low < value->high)) {
+        sheet_factors(page->sheet, value->low, coefficient->is_band ? value->central : NAN,
+                      value->high);
+        html_close_cell(page);
+        return;
+    }
     html_factor(page, value->low);
     if (coefficient->is_band) {
         fputs(" / ", page->stream);
@@ -823,7 +801,7 @@ static void coefficient_cell(const struct html_page *page, enum coefficient_grou
         fputs(coefficient->is_band ? " / " : "\u00a0–\u00a0", page->stream);
         html_factor(page, value->high);
     }
-    fputs("</td>", page->stream);
+    html_close_cell(page);
 }
 
 /* All that are stated of ENTRY. */
@@ -843,18 +821,18 @@ static void write_method_factors(const struct html_page *page, enum coefficient_
 
     html_open_table(page, heading, NULL);
     html_column_heading(page, TEXT_INDICATOR, NULL);
-    html_column_heading(page, TEXT_VALUE, NULL);
+    html_triple_heading(page, TEXT_VALUE, NULL);
     html_column_heading(page, TEXT_UNIT, NULL);
     html_provenance_headings(page);
     html_open_body(page);
     for (size_t i = 0; coefficients_get(page->report->config->factors, group, i, &coefficient);
          i++) {
-        fputs("<tr>", page->stream);
+        html_open_row(page);
         html_row_heading(page, coefficient.name);
         coefficient_cell(page, group, NULL, &coefficient);
         html_text_cell(page, strcmp(coefficient.unit, "1") == 0 ? "–" : coefficient.unit);
         html_provenance_cells(page, coefficient.provenance);
-        fputs("</tr>\n", page->stream);
+        html_close_row(page);
     }
     html_close_table(page);
 }
@@ -874,19 +852,20 @@ static void model_cell(const struct html_page *page, const struct month_source *
     char share[TEXT_NUMBER_SIZE];
 
     factors_model_entry(source->factors.model, entry);
-    fputs("<td>", page->stream);
-    text_html(page->stream, source->model);
+    html_open_cell(page);
+    html_text(page, source->model);
     if (strcmp(entry, source->model) != 0) {
         fputs(" → ", page->stream);
-        text_html(page->stream, entry);
+        html_text(page, entry);
     }
     if (source->mix) {
         text_factor(share, sizeof(share), page->language, source->share);
-        fprintf(page->stream, " × %s<br/>", share);
-        text_html(page->stream, source->mix->source);
+        fprintf(page->stream, " × %s", share);
+        html_break(page);
+        html_text(page, source->mix->source);
         fprintf(page->stream, " (%c)", source->mix->grade);
     }
-    fputs("</td>", page->stream);
+    html_close_cell(page);
 }
 
 static void write_sources(const struct html_page *page)
@@ -907,15 +886,15 @@ static void write_sources(const struct html_page *page)
         const struct estimator *estimator = &source->service->estimator;
         const char grade[] = {grade_letter((enum evidence_grade)estimator->grade), '\0'};
 
-        fputs("<tr>", page->stream);
-        html_row_heading(page, source->service->label);
+        html_open_row(page);
+        html_row_heading(page, month_service_label(source->service, page->language));
         model_cell(page, source);
         html_text_cell(page, source->factors.provider->id);
         html_text_cell(page, source->factors.zone->id);
         html_text_cell(page, source->factors.method_b ? "B" : "A");
         html_text_cell(page, estimator->name);
         html_text_cell(page, grade);
-        fputs("</tr>\n", page->stream);
+        html_close_row(page);
     }
     html_close_table(page);
 }
@@ -924,8 +903,8 @@ static void write_models(const struct html_page *page)
 {
     html_open_table(page, TEXT_FACTORS_MODELS, NULL);
     html_column_heading(page, TEXT_MODEL, NULL);
-    html_column_heading(page, TEXT_PARAMETERS_TOTAL, NULL);
-    html_column_heading(page, TEXT_PARAMETERS_ACTIVE, NULL);
+    html_triple_heading(page, TEXT_PARAMETERS_TOTAL, NULL);
+    html_triple_heading(page, TEXT_PARAMETERS_ACTIVE, NULL);
     html_column_heading(page, TEXT_TOKENS_PER_SECOND, NULL);
     html_column_heading(page, TEXT_FIRST_TOKEN, NULL);
     html_provenance_headings(page);
@@ -936,14 +915,15 @@ static void write_models(const struct html_page *page)
 
         if (!source->first_model)
             continue;
-        fputs("<tr><th scope=\"row\">", page->stream);
-        text_html(page->stream, model->provider);
+        html_open_row(page);
+        html_open_row_heading(page);
+        html_text(page, model->provider);
         fputc('/', page->stream);
-        text_html(page->stream, model->name);
-        fputs("</th>", page->stream);
+        html_text(page, model->name);
+        html_close_row_heading(page);
         coefficient_cells(page, COEFFICIENTS_MODEL, model);
         html_provenance_cells(page, &model->provenance);
-        fputs("</tr>\n", page->stream);
+        html_close_row(page);
     }
     html_close_table(page);
 }
@@ -953,8 +933,8 @@ static void write_providers(const struct html_page *page)
     html_open_table(page, TEXT_FACTORS_PROVIDERS, NULL);
     html_column_heading(page, TEXT_PROVIDER, NULL);
     html_column_heading(page, TEXT_ZONE, NULL);
-    html_column_heading(page, TEXT_PUE, NULL);
-    html_column_heading(page, TEXT_WUE, NULL);
+    html_triple_heading(page, TEXT_PUE, NULL);
+    html_triple_heading(page, TEXT_WUE, NULL);
     html_provenance_headings(page);
     html_open_body(page);
     for (size_t i = 0; i < page->report->factors.count; i++) {
@@ -963,12 +943,12 @@ static void write_providers(const struct html_page *page)
 
         if (!source->first_provider)
             continue;
-        fputs("<tr>", page->stream);
+        html_open_row(page);
         html_row_heading(page, provider->id);
         html_text_cell(page, provider->zone);
         coefficient_cells(page, COEFFICIENTS_PROVIDER, provider);
         html_provenance_cells(page, &provider->provenance);
-        fputs("</tr>\n", page->stream);
+        html_close_row(page);
     }
     html_close_table(page);
 }
@@ -976,15 +956,13 @@ static void write_providers(const struct html_page *page)
 static void zone_row(const struct html_page *page, const struct zone_factors *zone,
                      enum text_id name, const struct coefficient *coefficient)
 {
-    fputs("<tr>", page->stream);
+    html_open_row(page);
     html_row_heading(page, zone->id);
-    fputs("<td>", page->stream);
-    html_say(page, name);
-    fputs("</td>", page->stream);
+    html_sentence_cell(page, name);
     coefficient_cell(page, COEFFICIENTS_ZONE, zone, coefficient);
     html_text_cell(page, coefficient->unit);
     html_provenance_cells(page, coefficient->provenance);
-    fputs("</tr>\n", page->stream);
+    html_close_row(page);
 }
 
 /* Of a variant, what it counts otherwise: the last one. */
@@ -1056,7 +1034,7 @@ static void write_factors(const struct html_page *page)
     write_vintages(page);
     if (page->report->factors.whole_catalogue)
         html_element(page, "p", TEXT_FACTORS_WHOLE, NULL);
-    fputs("<div class=\"sources\">\n", page->stream);
+    html_markup(page, "<div class=\"sources\">\n");
     write_sources(page);
     write_models(page);
     write_providers(page);
@@ -1066,16 +1044,16 @@ static void write_factors(const struct html_page *page)
         html_element(page, "p", TEXT_METHOD_B_NOTE, NULL);
         write_method_factors(page, COEFFICIENTS_B, TEXT_FACTORS_METHOD_B);
     }
-    fputs("</div>\n", page->stream);
+    html_markup(page, "</div>\n");
 }
 
 void month_html_limits(const struct html_page *page)
 {
     html_element(page, "h2", TEXT_HEAD_LIMITS, NULL);
-    fputs("<ul>\n", page->stream);
+    html_markup(page, "<ul>\n");
     for (int id = TEXT_LIMIT_SCOPE; id <= TEXT_LIMIT_MARGINS; id++)
         html_element(page, "li", (enum text_id)id, NULL);
-    fputs("</ul>\n", page->stream);
+    html_markup(page, "</ul>\n");
 }
 
 static bool write_use(const struct html_page *page, const char *svg, size_t svg_size)
@@ -1099,30 +1077,50 @@ static bool write_use(const struct html_page *page, const char *svg, size_t svg_
     return true;
 }
 
+/* SVG NULL: no graph. */
+static bool write_page(const struct html_page *page, const char *svg, size_t svg_size)
+{
+    const struct month_report *report = page->report;
+    char month[TEXT_DATE_SIZE];
+    bool written;
+
+    text_month(month, sizeof(month), page->language, report->month.year, report->month.month);
+    html_open(page, TEXT_TITLE, TEXT_ARGUMENTS(month));
+    html_element(page, "p", TEXT_LEAD, NULL);
+    html_element(page, "p", TEXT_PRIVACY, NULL);
+    write_period(page);
+    month_html_restatement(page, TEXT_RESTATED);
+    month_html_coverage_sentence(page);
+    write_idle(page);
+    written = write_use(page, svg, svg_size);
+    if (report->progress)
+        progress_write_html(report->progress, page);
+    month_html_coverage(page);
+    if (!report->withheld) {
+        write_method(page);
+        write_factors(page);
+    }
+    month_html_limits(page);
+    html_close(page);
+    return written;
+}
+
 bool month_write_html(const struct month_report *report, const char *language, const char *svg,
                       size_t svg_size, FILE *stream)
 {
     const struct html_page page = html_page(stream, text_language(language), report);
-    char month[TEXT_DATE_SIZE];
+
+    return write_page(&page, svg, svg_size) && fflush(stream) == 0 && !ferror(stream);
+}
+
+bool month_write_sheet(const struct month_report *report, const char *language,
+                       const char *directory, FILE *stream)
+{
+    struct html_page page = html_page(NULL, text_language(language), report);
     bool written;
 
-    text_month(month, sizeof(month), page.language, report->month.year, report->month.month);
-    html_open(&page, TEXT_TITLE, TEXT_ARGUMENTS(month));
-    html_element(&page, "p", TEXT_LEAD, NULL);
-    html_element(&page, "p", TEXT_PRIVACY, NULL);
-    write_period(&page);
-    month_html_restatement(&page, TEXT_RESTATED);
-    month_html_coverage_sentence(&page);
-    write_idle(&page);
-    written = write_use(&page, svg, svg_size);
-    if (report->progress)
-        progress_write_html(report->progress, &page);
-    month_html_coverage(&page);
-    if (!report->withheld) {
-        write_method(&page);
-        write_factors(&page);
-    }
-    month_html_limits(&page);
-    html_close(&page);
-    return written && fflush(stream) == 0 && !ferror(stream);
+    if (!html_open_sheet(&page, directory, stream))
+        return false;
+    written = write_page(&page, NULL, 0);
+    return sheet_write(page.sheet) && written;
 }

@@ -104,13 +104,18 @@ bool month_is_service(const struct month_report *report, const struct month_row 
     return false;
 }
 
+const char *month_service_label(const struct service *service, enum text_language language)
+{
+    return text_either(language, service->label_fr, service->label);
+}
+
 const char *month_label(const struct month_row *row, enum text_language language)
 {
     if (row->is_other)
         return text_get(language, TEXT_OTHER);
     if (row->is_unassigned)
         return text_get(language, TEXT_UNASSIGNED);
-    return row->label;
+    return row->service ? month_service_label(row->service, language) : row->label;
 }
 
 bool month_has_host(const struct month_report *report)

@@ -19,17 +19,8 @@ static void objective_cell(const struct html_page *page, const struct progress *
         return;
     }
     progress_figure(figure, progress, line, scope);
-    fputs("<td class=\"n\"", page->stream);
-    html_explained(page, figure);
-    fputc('>', page->stream);
+    html_open_number(page, figure, true);
     html_band(page, text_round(NULL, 0, value, decimals, &band), value, decimals);
-}
-
-static void sentence_cell(const struct html_page *page, enum text_id id)
-{
-    fputs("<td>", page->stream);
-    html_say(page, id);
-    fputs("</td>", page->stream);
 }
 
 static void objective_row(const struct html_page *page, const struct progress *progress,
@@ -37,9 +28,9 @@ static void objective_row(const struct html_page *page, const struct progress *p
 {
     const char *unit = month_indicator_unit(line->indicator);
 
-    fputs("<tr>", page->stream);
+    html_open_row(page);
     html_row_heading(page, progress_label(progress, line, page->language));
-    sentence_cell(page, (enum text_id)(TEXT_REQUESTS + (int)line->indicator));
+    html_sentence_cell(page, (enum text_id)(TEXT_REQUESTS + (int)line->indicator));
     html_text_cell(page, strcmp(unit, "1") == 0 ? "–" : unit);
     objective_cell(page, progress, line, "objective-budget", true, triple_exact(line->budget));
     objective_cell(page, progress, line, "objective-spent", line->state > PROGRESS_NOT_SHOWN,
@@ -47,9 +38,9 @@ static void objective_row(const struct html_page *page, const struct progress *p
     objective_cell(page, progress, line, "objective-path", true, triple_exact(line->path));
     objective_cell(page, progress, line, "objective-projected", line->has_projection,
                    line->projected);
-    sentence_cell(page, progress_finding(line));
+    html_sentence_cell(page, progress_finding(line));
     html_text_cell(page, line->objective->source);
-    fputs("</tr>\n", page->stream);
+    html_close_row(page);
 }
 
 static void objective_notes(const struct html_page *page, const struct progress *progress)
@@ -64,9 +55,12 @@ static void objective_notes(const struct html_page *page, const struct progress 
 
 void progress_write_html(const struct progress *progress, const struct html_page *page)
 {
-    static const enum text_id headings[] = {TEXT_DIRECTION, TEXT_INDICATOR, TEXT_UNIT,
-                                            TEXT_BUDGET,    TEXT_SPENT,     TEXT_PATH,
-                                            TEXT_PROJECTED, TEXT_FINDING,   TEXT_SOURCE};
+    static const struct {
+        enum text_id id;
+        bool is_triple;
+    } headings[] = {{TEXT_DIRECTION, false}, {TEXT_INDICATOR, false}, {TEXT_UNIT, false},
+                    {TEXT_BUDGET, false},    {TEXT_SPENT, true},      {TEXT_PATH, false},
+                    {TEXT_PROJECTED, true},  {TEXT_FINDING, false},   {TEXT_SOURCE, false}};
     char year[TEXT_NUMBER_SIZE], date[TEXT_DATE_SIZE];
     char elapsed[TEXT_NUMBER_SIZE], covered[TEXT_NUMBER_SIZE];
     month_name names[2];
@@ -79,7 +73,8 @@ void progress_write_html(const struct progress *progress, const struct html_page
                   TEXT_ARGUMENTS("", names[0], names[1]));
     html_open_table(page, TEXT_CAPTION_OBJECTIVES, NULL);
     for (size_t i = 0; i < sizeof(headings) / sizeof(headings[0]); i++)
-        html_column_heading(page, headings[i], NULL);
+        (headings[i].is_triple ? html_triple_heading : html_column_heading)(page, headings[i].id,
+                                                                            NULL);
     html_open_body(page);
     for (size_t i = 0; i < progress->count; i++)
         objective_row(page, progress, &progress->lines[i]);

@@ -53,6 +53,7 @@ struct triple restate_value(const struct impact *impact, enum restate_indicator 
 struct restate_line {
     char id[MONTH_ID_SIZE]; /* "" of the total, MONTH_OTHER of what is folded */
     char label[DIRECTION_LABEL_SIZE];
+    const struct service *service; /* NULL: of a direction, or no longer in the catalogue */
     bool is_unassigned;
     struct impact recorded;
     struct impact restated;

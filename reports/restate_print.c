@@ -314,6 +314,8 @@ static const char *label_of(const struct page *page, const struct restate_line *
 {
     if (strcmp(line->id, MONTH_OTHER) == 0)
         return text_get(page->language, TEXT_OTHER);
+    if (line->service)
+        return month_service_label(line->service, page->language);
     return line->is_unassigned ? text_get(page->language, TEXT_UNASSIGNED) : line->label;
 }
 

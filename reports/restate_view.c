@@ -379,9 +379,11 @@ static void describe(const struct restate_view *view, const struct config *confi
     for (size_t j = 0; config->catalogue && j < view->services.count; j++) {
         uint16_t number = catalogue_find(config->catalogue, view->services.lines[j].id);
 
-        if (number != SERVICE_NONE)
-            snprintf(view->services.lines[j].label, DIRECTION_LABEL_SIZE, "%s",
-                     catalogue_service(config->catalogue, number)->label);
+        if (number == SERVICE_NONE)
+            continue;
+        view->services.lines[j].service = catalogue_service(config->catalogue, number);
+        snprintf(view->services.lines[j].label, DIRECTION_LABEL_SIZE, "%s",
+                 view->services.lines[j].service->label);
     }
 }
 

@@ -62,12 +62,12 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "people: only the coverage of the measurement is given. Larger directions, declared "
           "in the configuration, would let the months to come be published."}},
     [TEXT_BAND_NOTE] =
-        {{"Chaque estimation est donnée par sa valeur centrale, avec entre parenthèses la valeur "
-          "basse et la valeur haute. Les chiffres imprimés sont arrondis de sorte que les lignes "
-          "s'additionnent exactement ; les valeurs complètes sont dans les fichiers CSV et JSON.",
-          "Each estimate is given as its central value, with the low and high values in "
-          "parentheses. Printed figures are rounded so that rows add up exactly; the full values "
-          "are in the CSV and JSON files."}},
+        {{"Chaque estimation est donnée par sa valeur centrale, avec sa valeur basse et sa valeur "
+          "haute. Les chiffres imprimés sont arrondis de sorte que les lignes s'additionnent "
+          "exactement ; les valeurs complètes sont dans les fichiers CSV et JSON.",
+          "Each estimate is given as its central value, with its low and high values. Printed "
+          "figures are rounded so that rows add up exactly; the full values are in the CSV and "
+          "JSON files."}},
     [TEXT_RANDOM_NOTE] =
         {{"Jetons en sortie : l'écart d'une réponse à l'autre est aléatoire et se compense quand "
           "elles "
@@ -210,10 +210,10 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_HOST_KEY_ENTITLEMENT] = {{"aux droits d'accès", "by entitlement"}},
     [TEXT_HOST_KEY_HYBRID] = {{"mixte", "hybrid"}},
     [TEXT_HOST_LINES] =
-        {{"Énergie du serveur local par direction, centre de données compris. Entre parenthèses : "
-          "la précision des compteurs.",
-          "Energy of the local server by direction, data centre included. In brackets: the "
-          "accuracy of the meters."}},
+        {{"Énergie du serveur local par direction, centre de données compris. Bas et haut : la "
+          "précision des compteurs.",
+          "Energy of the local server by direction, data centre included. Low and high: "
+          "the accuracy of the meters."}},
     [TEXT_HOST_WEIGHT] = {{"Jetons pondérés", "Weighted tokens"}},
     [TEXT_HOST_ACTIVE] = {{"Pour ses requêtes", "For its requests"}},
     [TEXT_HOST_COMMON] = {{"Veille et commun", "Idle and common"}},
@@ -1503,6 +1503,40 @@ static const struct sentence sentences[TEXT_COUNT] = {
     /* ... */
     [TEXT_FOOTER] = {{"Rapport produit par iagmeter, logiciel libre (GPL version 3 ou ultérieure).",
                       "Report made by iagmeter, free software (GPL version 3 or later)."}},
+    [TEXT_SHEET_CODE] = {{"Code", "Code"}},
+    [TEXT_SHEET_HOW] =
+        {{"Ce classeur montre ce que montre le rapport, avec les mêmes arrondis ; les valeurs "
+          "exactes sont dans le fichier CSV du même nom. Un total est une formule là où il est la "
+          "somme des lignes au-dessus, et ici là où une feuille le donne ; tout autre chiffre est "
+          "une valeur. Ce qui n'a pas été vu est dans « Couverture », les notes de A à E sont dans "
+          "« Méthode et limites ».",
+          "This workbook shows what the report shows, rounded alike; exact values are in the CSV "
+          "file of the same name. A total is a formula where it is the sum of the rows above, and "
+          "here where a sheet has it; any other figure is a value. What was not seen is in "
+          "“Coverage”, the grades from A to E are in “Method and limits”."}},
+    [TEXT_SHEET_SUMMARY] = {{"Synthèse", "Summary"}},
+    [TEXT_SHEET_DIRECTIONS] = {{"Directions", "Directions"}},
+    [TEXT_SHEET_SERVICES] = {{"Services", "Services"}},
+    [TEXT_SHEET_MEDIA] = {{"Images, son, fichiers", "Images, sound, files"}},
+    [TEXT_SHEET_HOST] = {{"Serveur local", "Local server"}},
+    [TEXT_SHEET_HOST_DEVICES] = {{"Serveur local, appareils", "Local server, devices"}},
+    [TEXT_SHEET_HOST_SOURCES] = {{"Serveur local, compteurs", "Local server, meters"}},
+    [TEXT_SHEET_HOST_BALANCE] = {{"Serveur local, échanges", "Local server, exchanges"}},
+    [TEXT_SHEET_HOST_FACTORS] = {{"Serveur local, facteurs", "Local server, factors"}},
+    [TEXT_SHEET_VARIANTS] = {{"Autres calculs", "Other computations"}},
+    [TEXT_SHEET_OBJECTIVES] = {{"Objectifs", "Objectives"}},
+    [TEXT_SHEET_MONTHS] = {{"Mois", "Months"}},
+    [TEXT_SHEET_CLASSES] = {{"Hébergement", "Hosting"}},
+    [TEXT_SHEET_CLASS_MONTHS] = {{"Hébergement par mois", "Hosting by month"}},
+    [TEXT_SHEET_COMPARED] = {{"Année précédente", "Year before"}},
+    [TEXT_SHEET_COVERAGE] = {{"Couverture", "Coverage"}},
+    [TEXT_SHEET_METHOD] = {{"Méthode et limites", "Method and limits"}},
+    [TEXT_SHEET_FACTORS] = {{"Facteurs", "Factors"}},
+    [TEXT_SHEET_FACTORS_MODELS] = {{"Facteurs, modèles", "Factors, models"}},
+    [TEXT_SHEET_FACTORS_PROVIDERS] = {{"Facteurs, hébergeurs", "Factors, hosts"}},
+    [TEXT_SHEET_FACTORS_ZONES] = {{"Facteurs, électricité", "Factors, electricity"}},
+    [TEXT_SHEET_FACTORS_A] = {{"Facteurs, méthode A", "Factors, method A"}},
+    [TEXT_SHEET_FACTORS_B] = {{"Facteurs, méthode B", "Factors, method B"}},
     [TEXT_MONTH_1] = {{"janvier", "January"}},
     [TEXT_MONTH_1 + 1] = {{"février", "February"}},
     [TEXT_MONTH_1 + 2] = {{"mars", "March"}},
@@ -1559,11 +1593,13 @@ void text_html(FILE *stream, const char *text)
 
 void text_csv(FILE *stream, const char *text)
 {
+    const char *before = text[0] && strchr("=+-@\t", text[0]) ? "'" : "";
+
     if (!strpbrk(text, "\",\r\n")) {
-        fputs(text, stream);
+        fprintf(stream, "%s%s", before, text);
         return;
     }
-    fputc('"', stream);
+    fprintf(stream, "\"%s", before);
     for (; *text; text++) {
         if (*text == '"')
             fputc('"', stream);

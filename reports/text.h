@@ -532,6 +532,32 @@ enum text_id {
     TEXT_WHATIF_OTHER_WATER, /* {0} zone */
     TEXT_WHATIF_REBOUND,
     TEXT_FOOTER,
+    /* A workbook: a column, how to read it, names of sheets */
+    TEXT_SHEET_CODE,
+    TEXT_SHEET_HOW,
+    TEXT_SHEET_SUMMARY,
+    TEXT_SHEET_DIRECTIONS,
+    TEXT_SHEET_SERVICES,
+    TEXT_SHEET_MEDIA,
+    TEXT_SHEET_HOST,
+    TEXT_SHEET_HOST_DEVICES,
+    TEXT_SHEET_HOST_SOURCES,
+    TEXT_SHEET_HOST_BALANCE,
+    TEXT_SHEET_HOST_FACTORS,
+    TEXT_SHEET_VARIANTS,
+    TEXT_SHEET_OBJECTIVES,
+    TEXT_SHEET_MONTHS,
+    TEXT_SHEET_CLASSES,
+    TEXT_SHEET_CLASS_MONTHS,
+    TEXT_SHEET_COMPARED,
+    TEXT_SHEET_COVERAGE,
+    TEXT_SHEET_METHOD,
+    TEXT_SHEET_FACTORS,
+    TEXT_SHEET_FACTORS_MODELS,
+    TEXT_SHEET_FACTORS_PROVIDERS,
+    TEXT_SHEET_FACTORS_ZONES,
+    TEXT_SHEET_FACTORS_A,
+    TEXT_SHEET_FACTORS_B,
     TEXT_MONTH_1,
     TEXT_MONTH_12 = TEXT_MONTH_1 + 11,
     /* A year's report */
@@ -618,7 +644,8 @@ char *text_render(enum text_language language, enum text_id id, const char *cons
 /* Escaped for HTML (text and quoted attributes). Control characters that HTML forbids are left
  * out. */
 void text_html(FILE *stream, const char *text);
-/* One field, quoted when RFC 4180 asks for it. */
+/* One field, quoted when RFC 4180 asks for it. What a spreadsheet would take for a formula gets an
+ * apostrophe, by which it is text. */
 void text_csv(FILE *stream, const char *text);
 
 /* UNITS of 10^-decimals: (1234567, 2) is "12 345,67" in French, "12,345.67" in English. */

@@ -414,6 +414,7 @@ static struct whatif_row *rows_of(const struct month_table *table, size_t *count
             continue;
         snprintf(rows[*count].id, sizeof(rows->id), "%s", table->rows[i].id);
         snprintf(rows[*count].label, sizeof(rows->label), "%s", table->rows[i].label);
+        rows[*count].service = table->rows[i].service;
         ++*count;
     }
     return rows;

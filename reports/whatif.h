@@ -48,7 +48,8 @@ struct whatif_use {
 struct whatif_row {
     char id[MONTH_ID_SIZE];
     char label[DIRECTION_LABEL_SIZE];
-    bool is_in_scope; /* has a pair that is shown, of the direction asked about */
+    const struct service *service; /* NULL: of a direction, or no longer in the catalogue */
+    bool is_in_scope;              /* has a pair that is shown, of the direction asked about */
     bool is_changed;
     struct whatif_sum sum;
     struct whatif_use *uses; /* services only; what is the same on both sides included */

@@ -239,9 +239,11 @@ static void put_directions(const struct page *page)
 
 static const char *machine_label(const struct page *page, const struct whatif_machine *machine)
 {
-    return machine->number == SERVICE_NONE
-               ? text_get(page->language, TEXT_WHATIF_LOCAL)
-               : catalogue_service(page->whatif->report->config->catalogue, machine->number)->label;
+    const struct catalogue *catalogue = page->whatif->report->config->catalogue;
+
+    if (machine->number == SERVICE_NONE)
+        return text_get(page->language, TEXT_WHATIF_LOCAL);
+    return month_service_label(catalogue_service(catalogue, machine->number), page->language);
 }
 
 /* Of all that was asked of the service before. */
@@ -303,7 +305,9 @@ static void put_services(const struct page *page)
 
         if (!row->is_changed || row->use_count == 0)
             continue;
-        head(page, TEXT_WHATIF_SERVICE, TEXT_ARGUMENTS(row->label));
+        head(page, TEXT_WHATIF_SERVICE,
+             TEXT_ARGUMENTS(row->service ? month_service_label(row->service, page->language)
+                                         : row->label));
         for (size_t j = 0; j < row->use_count; j++) {
             put_use(page, row, &row->uses[j]);
             put_mix(page, row->uses[j].mix);

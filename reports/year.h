@@ -161,6 +161,9 @@ void year_print(const struct year_report *year, const char *language, FILE *stre
 
 /* Each returns false with errno set when the stream fails. LANGUAGE is "fr" or "en". */
 bool year_write_html(const struct year_report *year, const char *language, FILE *stream);
+/* As month_write_sheet(). */
+bool year_write_sheet(const struct year_report *year, const char *language, const char *directory,
+                      FILE *stream);
 bool year_write_csv(const struct year_report *year, FILE *stream);
 bool year_write_json(const struct year_report *year, FILE *stream);
 

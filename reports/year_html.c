@@ -9,6 +9,7 @@
 #include "reports/html.h"
 #include "reports/month_html.h"
 #include "reports/progress.h"
+#include "reports/sheet.h"
 #include "reports/units.h"
 #include "reports/year_words.h"
 
@@ -18,30 +19,21 @@
 
 static const struct year_row all = {MONTH_ALL, MONTH_ALL, false};
 
-/* A cell of a figure that stands elsewhere, too: without an anchor. */
-static void open_named(const struct html_page *page, const char *figure)
+/* Cells of figures that stand elsewhere, too: without an anchor. */
+static void number_cell(const struct html_page *page, const char *figure, double value,
+                        unsigned decimals)
 {
-    fputs("<td class=\"n\"", page->stream);
-    html_named(page, figure);
-    fputc('>', page->stream);
-}
-
-static void number_cell(const struct html_page *page, const char *figure, double value)
-{
-    char number[TEXT_NUMBER_SIZE];
-
-    text_number(number, sizeof(number), page->language, value, text_decimals(value));
-    open_named(page, figure);
-    text_html(page->stream, number);
-    fputs("</td>", page->stream);
+    html_open_number(page, figure, false);
+    html_number(page, value, decimals, "");
+    html_close_cell(page);
 }
 
 static void share_cell(const struct html_page *page, const char *figure, int64_t share,
                        bool positive)
 {
-    open_named(page, figure);
+    html_open_number(page, figure, false);
     html_units(page, share, positive, SHARE_DECIMALS);
-    fputs("</td>", page->stream);
+    html_close_cell(page);
 }
 
 /* ---- What is known of the year ---- */
@@ -128,7 +120,7 @@ static void value_cells(const struct html_page *page, const struct monthsums *mo
             year_month_figure(figure, month, &all, month_columns[i]);
         else
             month_figure(figure, page->report, MONTH_ALL, MONTH_ALL, month_columns[i]);
-        open_named(page, figure);
+        html_open_number(page, figure, false);
         html_band(page, month ? bands->months[i][index] : bands->totals[i],
                   month_value(totals, month_columns[i]),
                   month_decimals(page->report, month_columns[i]));
@@ -151,7 +143,7 @@ static void unit_cells(const struct html_page *page, const char *period,
     for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]); i++) {
         snprintf(figure, sizeof(figure), "%s/%s", period, cells[i].figure);
         if (cells[i].value > 0)
-            number_cell(page, figure, cells[i].value);
+            number_cell(page, figure, cells[i].value, text_decimals(cells[i].value));
         else
             html_number_cell(page, UNKNOWN);
     }
@@ -161,26 +153,22 @@ static void unit_cells(const struct html_page *page, const char *period,
 static void covered_cell(const struct html_page *page, const char *period, double covered_s,
                          double length_s)
 {
-    char figure[MONTH_FIGURE_SIZE], number[TEXT_NUMBER_SIZE];
+    char figure[MONTH_FIGURE_SIZE];
 
     if (!(length_s > 0)) {
         html_number_cell(page, UNKNOWN);
         return;
     }
     snprintf(figure, sizeof(figure), "%s/@coverage-proportion/./covered_s", period);
-    text_number(number, sizeof(number), page->language, floor(covered_s / length_s * 1000) / 10,
-                SHARE_DECIMALS);
-    open_named(page, figure);
-    text_html(page->stream, number);
-    fputs("</td>", page->stream);
+    number_cell(page, figure, floor(covered_s / length_s * 1000) / 10, SHARE_DECIMALS);
 }
 
 /* Of a month that is not told. */
 static void empty_cells(const struct html_page *page, enum text_id why, size_t count)
 {
-    fprintf(page->stream, "<td colspan=\"%zu\">", count);
+    html_open_wide_cell(page, count);
     html_say(page, why);
-    fputs("</td>", page->stream);
+    html_close_cell(page);
 }
 
 static void month_heading(const struct html_page *page, int index)
@@ -198,11 +186,11 @@ static void month_row(const struct html_page *page, int index, const struct mont
     struct year_units units;
     char period[MONTH_ID_SIZE];
 
-    fputs("<tr>", page->stream);
+    html_open_row(page);
     month_heading(page, index);
     if (!month) {
         empty_cells(page, TEXT_YEAR_MONTH_NONE, MONTH_COLUMNS + 4);
-        fputs("</tr>\n", page->stream);
+        html_close_row(page);
         return;
     }
     year_month_name(period, month);
@@ -215,7 +203,7 @@ static void month_row(const struct html_page *page, int index, const struct mont
         unit_cells(page, period, &units);
     }
     covered_cell(page, period, month->covered_s, month->month_s);
-    fputs("</tr>\n", page->stream);
+    html_close_row(page);
 }
 
 static void year_total_row(const struct html_page *page, const struct month_bands *bands)
@@ -224,12 +212,12 @@ static void year_total_row(const struct html_page *page, const struct month_band
     char period[MONTH_ID_SIZE];
 
     month_period(period, page->report->month);
-    fputs("<tr class=\"total\">", page->stream);
+    html_open_total_row(page);
     html_row_heading_text(page, TEXT_TOTAL);
     value_cells(page, NULL, 0, bands);
     unit_cells(page, period, &year->all.units);
     covered_cell(page, period, page->report->covered_s, page->report->month_s);
-    fputs("</tr>\n", page->stream);
+    html_close_row(page);
 }
 
 static void write_months(const struct html_page *page)
@@ -241,10 +229,10 @@ static void write_months(const struct html_page *page)
     html_element(page, "h2", TEXT_YEAR_HEAD_MONTHS, NULL);
     html_open_table(page, TEXT_YEAR_CAPTION_MONTHS, NULL);
     html_column_heading(page, TEXT_YEAR_MONTH, NULL);
-    html_column_heading(page, TEXT_REQUESTS, NULL);
-    html_column_heading(page, TEXT_ENERGY, "kWh");
-    html_column_heading(page, TEXT_WATER, "L");
-    html_column_heading(page, TEXT_GWP, "kgCO2e");
+    html_triple_heading(page, TEXT_REQUESTS, NULL);
+    html_triple_heading(page, TEXT_ENERGY, "kWh");
+    html_triple_heading(page, TEXT_WATER, "L");
+    html_triple_heading(page, TEXT_GWP, "kgCO2e");
     html_column_heading(page, TEXT_YEAR_PER_REQUEST, "Wh");
     html_column_heading(page, TEXT_YEAR_PER_REQUEST, "gCO2e");
     html_column_heading(page, TEXT_YEAR_PER_TOKENS, "Wh");
@@ -255,7 +243,8 @@ static void write_months(const struct html_page *page)
     if (!page->report->withheld)
         year_total_row(page, &bands);
     html_close_table(page);
-    year_graph(year, page->language, page->stream);
+    if (!page->sheet)
+        year_graph(year, page->language, page->stream);
 }
 
 /* ---- By what services.conf says ---- */
@@ -325,9 +314,7 @@ static void class_value(const struct html_page *page, enum year_dimension dimens
     char figure[MONTH_FIGURE_SIZE];
 
     class_figure(figure, page, NULL, dimension, number, month_indicator_name(indicator));
-    fputs("<td class=\"n\"", page->stream);
-    html_explained(page, figure);
-    fputc('>', page->stream);
+    html_open_number(page, figure, true);
     html_band(page, cells->bands[number], month_value(&sum, indicator),
               month_decimals(page->report, indicator));
     class_figure(figure, page, NULL, dimension, number,
@@ -349,12 +336,12 @@ static void class_rows(const struct html_page *page, enum year_dimension dimensi
     for (size_t i = 0; i < 2; i++)
         round_classes(page->report->year, dimension, indicators[i], &cells[i]);
     for (int i = 0; year_class_name(dimension, i); i++) {
-        fputs("<tr>", page->stream);
+        html_open_row(page);
         html_row_heading_text(page, dimension_texts[dimension]);
         html_row_heading_text(page, year_class_text(dimension, i));
         for (size_t j = 0; j < 2; j++)
             class_value(page, dimension, i, indicators[j], &cells[j]);
-        fputs("</tr>\n", page->stream);
+        html_close_row(page);
     }
 }
 
@@ -364,7 +351,7 @@ static void class_month(const struct html_page *page, const struct monthsums *mo
     int64_t shares[YEAR_CLASSES_MOST];
     char figure[MONTH_FIGURE_SIZE];
 
-    fputs("<tr>", page->stream);
+    html_open_row(page);
     month_heading(page, month->month - 1);
     for (int i = 0; i < YEAR_DIMENSIONS; i++) {
         enum year_dimension dimension = (enum year_dimension)i;
@@ -379,7 +366,7 @@ static void class_month(const struct html_page *page, const struct monthsums *mo
                 html_number_cell(page, UNKNOWN);
         }
     }
-    fputs("</tr>\n", page->stream);
+    html_close_row(page);
 }
 
 static void write_class_months(const struct html_page *page)
@@ -406,9 +393,9 @@ static void write_classes(const struct html_page *page)
     html_open_table(page, TEXT_YEAR_CAPTION_CLASSES, NULL);
     html_column_heading(page, TEXT_YEAR_CLASS, NULL);
     html_column_heading(page, TEXT_VALUE, NULL);
-    html_column_heading(page, TEXT_REQUESTS, NULL);
+    html_triple_heading(page, TEXT_REQUESTS, NULL);
     html_column_heading(page, TEXT_YEAR_REQUESTS_SHARE, "%");
-    html_column_heading(page, TEXT_ENERGY, "kWh");
+    html_triple_heading(page, TEXT_ENERGY, "kWh");
     html_column_heading(page, TEXT_SHARE, "%");
     html_open_body(page);
     for (int i = 0; i < YEAR_DIMENSIONS; i++)
@@ -433,9 +420,7 @@ static void compared_cell(const struct html_page *page, const char *scope, const
 
 static void compared_row(const struct html_page *page, const struct year_comparison *of)
 {
-    char number[TEXT_NUMBER_SIZE];
-
-    fputs("<tr>", page->stream);
+    html_open_row(page);
     html_row_heading_text(page, of->text);
     html_text_cell(page, strcmp(of->unit, "1") == 0 ? UNKNOWN : of->unit);
     compared_cell(page, "compared", of->indicator, of->value);
@@ -443,13 +428,11 @@ static void compared_row(const struct html_page *page, const struct year_compari
     if (isnan(of->change_percent)) {
         html_number_cell(page, UNKNOWN);
     } else {
-        text_number(number, sizeof(number), page->language, of->change_percent, SHARE_DECIMALS);
         html_open_figure(page, "compared-change", MONTH_ALL, of->indicator);
-        fputs(of->change_percent > 0 ? "+" : "", page->stream);
-        text_html(page->stream, number);
-        fputs("</td>", page->stream);
+        html_change(page, of->change_percent, SHARE_DECIMALS);
+        html_close_cell(page);
     }
-    fputs("</tr>\n", page->stream);
+    html_close_row(page);
 }
 
 static void write_compared_table(const struct html_page *page)
@@ -462,7 +445,9 @@ static void write_compared_table(const struct html_page *page)
     snprintf(count, sizeof(count), "%u", year->compared);
     html_open_table(page, TEXT_YEAR_CAPTION_COMPARED, TEXT_ARGUMENTS(count));
     for (size_t i = 0; i < sizeof(headings) / sizeof(headings[0]); i++)
-        html_column_heading(page, headings[i], NULL);
+        (headings[i] == TEXT_YEAR_THIS || headings[i] == TEXT_YEAR_BEFORE
+             ? html_triple_heading
+             : html_column_heading)(page, headings[i], NULL);
     html_open_body(page);
     for (int i = 0; i < YEAR_COMPARISONS; i++) {
         struct year_comparison of = year_comparison(year, i);
@@ -529,29 +514,47 @@ static void write_factors(const struct html_page *page)
     free(calibrations);
 }
 
-bool year_write_html(const struct year_report *year, const char *language, FILE *stream)
+static bool write_page(const struct html_page *page)
 {
-    const struct html_page page = html_page(stream, text_language(language), &year->sums);
     char number[MONTH_ID_SIZE];
     bool written = true;
 
-    month_period(number, year->sums.month);
-    html_open(&page, TEXT_YEAR_TITLE, TEXT_ARGUMENTS(number));
-    html_element(&page, "p", TEXT_YEAR_LEAD, NULL);
-    html_element(&page, "p", TEXT_PRIVACY, NULL);
-    write_period(&page);
-    month_html_restatement(&page, TEXT_YEAR_RESTATED);
-    write_evaluate(&page);
-    if (year->sums.withheld) {
-        html_notice(&page, TEXT_YEAR_WITHHELD, NULL);
-        write_objectives(&page);
-        write_months(&page);
+    month_period(number, page->report->month);
+    html_open(page, TEXT_YEAR_TITLE, TEXT_ARGUMENTS(number));
+    html_element(page, "p", TEXT_YEAR_LEAD, NULL);
+    html_element(page, "p", TEXT_PRIVACY, NULL);
+    write_period(page);
+    month_html_restatement(page, TEXT_YEAR_RESTATED);
+    write_evaluate(page);
+    if (page->report->withheld) {
+        html_notice(page, TEXT_YEAR_WITHHELD, NULL);
+        write_objectives(page);
+        write_months(page);
     } else {
-        written = write_use(&page);
+        written = write_use(page);
     }
-    month_html_coverage(&page);
-    write_factors(&page);
-    month_html_limits(&page);
-    html_close(&page);
-    return written && fflush(stream) == 0 && !ferror(stream);
+    month_html_coverage(page);
+    write_factors(page);
+    month_html_limits(page);
+    html_close(page);
+    return written;
+}
+
+bool year_write_html(const struct year_report *year, const char *language, FILE *stream)
+{
+    const struct html_page page = html_page(stream, text_language(language), &year->sums);
+
+    return write_page(&page) && fflush(stream) == 0 && !ferror(stream);
+}
+
+bool year_write_sheet(const struct year_report *year, const char *language, const char *directory,
+                      FILE *stream)
+{
+    struct html_page page = html_page(NULL, text_language(language), &year->sums);
+    bool written;
+
+    if (!html_open_sheet(&page, directory, stream))
+        return false;
+    written = write_page(&page);
+    return sheet_write(page.sheet) && written;
 }

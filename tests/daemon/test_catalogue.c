@@ -582,6 +582,8 @@ static void a_file_is_read(void **state)
 #define SERVICE(body) ESTIMATORS "services = (\n{\n" body "\n} );\n"
 #define GOOD          "id = \"a\"; " PLAIN "estimator = \"e1\"; "
 
+#define FORTY "0123456789012345678901234567890123456789"
+
 static const struct broken broken[] = {
     /* the file */
     {ESTIMATORS, 1, "missing key \"services\""},
@@ -660,6 +662,11 @@ static const struct broken broken[] = {
      "resolver_addresses: address must be a string"},
     {ESTIMATORS "services = ();\nresolver_addresses = [ \"2001:db8::1\",\n\"2001:DB8:0::1\" ];\n",
      4, "resolver_addresses: duplicate address \"2001:DB8:0::1\", first at "},
+    {SERVICE(GOOD HOST("a.com") "\nlabel_fr = \"" FORTY FORTY "\";"), 5, "label_fr"},
+    {SERVICE(GOOD HOST("a.com") "label_fr = \"" FORTY
+                                "\"; regions = (\n{ id = \"r\"; label = \"L\"; "
+                                "label_fr = \"" FORTY "\"; " HOST("b.com") " } );"),
+     5, "label 79"},
     /* regions */
     {SERVICE(GOOD HOST("a.com") "regions = {};"), 4, "regions must be a list"},
     {SERVICE(GOOD HOST("a.com") "regions = (\n3 );"), 5, "must be a group"},
@@ -735,6 +742,40 @@ static void numbers_survive_a_reload(void **state)
     catalogue_free(first);
     catalogue_free(second);
     diagnostics_free(diagnostics);
+}
+
+#define OF_A_REGION                                                                                \
+    ESTIMATORS "services = ( { id = \"a\"; label = \"L\"; %s operator = \"O\"; country = \"US\"; " \
+               "hosting = \"eu\"; modality = [ \"text\" ]; estimator = \"e1\"; "                   \
+               "hosts = { inference = [ \"a.example.com\" ]; }; regions = ( { id = \"us\"; "       \
+               "label = \"US\"; %s hosts = { inference = [ \"b.example.com\" ]; }; } ); } );"
+
+/* The label that a region has in French, where the service says SERVICE of itself, and the region
+ * REGION. */
+static void assert_french(const char *service, const char *region, const char *expected)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct catalogue *catalogue;
+    char text[2000];
+
+    snprintf(text, sizeof(text), OF_A_REGION, service, region);
+    catalogue = load(text, NULL, diagnostics);
+    assert_no_complaint(diagnostics);
+    assert_string_equal(catalogue_service(catalogue, catalogue_find(catalogue, "a-us"))->label,
+                        "L (US)");
+    assert_string_equal(catalogue_service(catalogue, catalogue_find(catalogue, "a-us"))->label_fr,
+                        expected);
+    catalogue_free(catalogue);
+    diagnostics_free(diagnostics);
+}
+
+static void labels_in_french(void **state)
+{
+    (void)state;
+    assert_french("", "", "");
+    assert_french("label_fr = \"Le L\";", "", "Le L (US)");
+    assert_french("", "label_fr = \"É.-U.\";", "L (É.-U.)");
+    assert_french("label_fr = \"Le L\";", "label_fr = \"É.-U.\";", "Le L (É.-U.)");
 }
 
 static void a_region_is_a_service_elsewhere(void **state)
@@ -939,6 +980,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_said_with_its_line),
         cmocka_unit_test(a_broken_estimator_is_said_once),
         cmocka_unit_test(numbers_survive_a_reload),
+        cmocka_unit_test(labels_in_french),
         cmocka_unit_test(a_region_is_a_service_elsewhere),
         cmocka_unit_test(further_files_add_to_the_first),
         cmocka_unit_test(what_stands_twice_is_said_with_both_places),

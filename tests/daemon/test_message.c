@@ -259,6 +259,7 @@ static void strings_without_an_end_are_refused(void **state)
     (void)state;
     FILLED(MESSAGE_SERVICE, service.id);
     FILLED(MESSAGE_SERVICE, service.label);
+    FILLED(MESSAGE_SERVICE, service.label_fr);
     FILLED(MESSAGE_SERVICE, service.operator_name);
     FILLED(MESSAGE_SERVICE, service.country);
     FILLED(MESSAGE_SERVICE, service.provider);

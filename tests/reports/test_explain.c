@@ -37,11 +37,13 @@ static const struct direction directions[] = {
 static const struct service services[SERVICES] = {
     [CHATGPT] = {.id = "chatgpt-web",
                  .label = "ChatGPT",
+                 .label_fr = "Causette",
                  .provider = "openai",
                  .model = "openai/gpt-4o",
                  .estimator = {.name = "m3", .grade = GRADE_C}},
     [MISTRAL] = {.id = "mistral-web",
                  .label = "Le Chat",
+                 .label_fr = "La Causette",
                  .provider = "mistral",
                  .model = "mistralai/mistral-large-latest",
                  .method = SERVICE_METHOD_B,
@@ -414,6 +416,8 @@ static void a_pair_is_its_minutes(void **state)
     assert_memory_equal(&explanation->recomputed, &explanation->figure.totals.impact,
                         sizeof(struct impact));
     assert_true(contains(explanation, TEXT_FR, "ML.ENERGY v3"));
+    assert_true(contains(explanation, TEXT_FR, "La Causette\u00a0: méthode B"));
+    assert_true(contains(explanation, TEXT_EN, "Le Chat: method B"));
     assert_true(contains(explanation, TEXT_FR, "celle qui est installée"));
     assert_true(contains(explanation, TEXT_EN, "geometric") ||
                 contains(explanation, TEXT_EN, "method B"));
@@ -572,7 +576,7 @@ static void the_page_has_a_table_for_each_step(void **state)
 {
     static const char *const a[][2] = {
         {"<html lang=\"fr\"", "<html lang=\"en\""},
-        {"<h1>D’où vient ce chiffre\u00a0: Ressources humaines, ChatGPT, octobre 2026</h1>",
+        {"<h1>D’où vient ce chiffre\u00a0: Ressources humaines, Causette, octobre 2026</h1>",
          "<h1>Where this figure comes from: Ressources humaines, ChatGPT, October 2026</h1>"},
         {"<code>2026-10/DRH/chatgpt-web/energy_kwh</code>",
          "<code>2026-10/DRH/chatgpt-web/energy_kwh</code>"},
@@ -636,8 +640,8 @@ static void the_page_shows_a_mix(void **state)
         .grade = 'D',
     };
     static const char *const words[][2] = {
-        {"ChatGPT, openai/gpt-4o</h2>", "ChatGPT, openai/gpt-4o</h2>"},
-        {"ChatGPT, openai/gpt-4o-mini</h2>", "ChatGPT, openai/gpt-4o-mini</h2>"},
+        {"Causette, openai/gpt-4o</h2>", "ChatGPT, openai/gpt-4o</h2>"},
+        {"Causette, openai/gpt-4o-mini</h2>", "ChatGPT, openai/gpt-4o-mini</h2>"},
         {"<p>Part de l’activité\u00a0: 0,25, dans le mélange de modèles supposé, sans limite de "
          "dates",
          "<p>Share of the activity: 0.25, in the mix of models assumed at all times; said "
@@ -1160,8 +1164,8 @@ static void tells_nothing_of_small_cells(void **state)
     static const char *const names[] = {
         "2026-10",     "2026-10/other",       "2026-10/./other",
         "2026-10/DSN", "2026-10/chatgpt-web", "2026-10/DSN/chatgpt-web"};
-    static const char *const hidden[] = {"CAB",     "Cabinet", "claude", "Claude",
-                                         "mistral", "Le Chat", "opus"};
+    static const char *const hidden[] = {"CAB",     "Cabinet", "claude",      "Claude",
+                                         "mistral", "Le Chat", "La Causette", "opus"};
     struct world *world = *state;
 
     use_with_small_cells(world);
@@ -1236,8 +1240,8 @@ static void figures_tell_nothing_of_small_cells(void **state)
                                         "@variant/method-b/energy_kwh",
                                         "@variant/method-b/DSN/./energy_kwh",
                                         "@variant/method-a/./chatgpt-web/water_l"};
-    static const char *const hidden[] = {"CAB",     "Cabinet", "claude", "Claude",
-                                         "mistral", "Le Chat", "opus"};
+    static const char *const hidden[] = {"CAB",     "Cabinet", "claude",      "Claude",
+                                         "mistral", "Le Chat", "La Causette", "opus"};
     struct world *world = *state;
 
     use_with_small_cells(world);

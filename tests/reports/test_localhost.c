@@ -15,6 +15,7 @@
 #include "reports/monthsums.h"
 #include "tests/reports/hostworld.h"
 #include "tests/reports/unnamed.h"
+#include "tests/reports/workbook.h"
 
 #define HALF_AND_HALF                                                                              \
     "sharing = ( { from = \"2026-01\"; key = \"hybrid\"; usage_share = 0.5; entitlement = (\n"     \
@@ -459,6 +460,15 @@ static void tells_exchanges_of_many_devices(void **state)
 
 /* ---- On paper ---- */
 
+static void write_sheet(const struct month_report *report, FILE *stream)
+{
+    FILE *file = tmpfile();
+
+    assert_non_null(file);
+    assert_true(month_write_sheet(report, "fr", scratch_directory, file));
+    workbook_unpack(file, stream);
+}
+
 static char *written(const struct month_report *report, const char *format)
 {
     char *text = NULL;
@@ -471,6 +481,8 @@ static char *written(const struct month_report *report, const char *format)
         assert_true(month_write_json(report, stream));
     else if (strcmp(format, "text") == 0)
         month_print(report, "fr", stream);
+    else if (strcmp(format, "sheet") == 0)
+        write_sheet(report, stream);
     else
         assert_true(month_write_html(report, format, NULL, 0, stream));
     fclose(stream);
@@ -509,6 +521,25 @@ static void says_so_on_page_one(void **state)
     assert_says(report, "csv", "2026-10,host,,,energy_j,J,74100,74100,74100,-");
     assert_says(report, "csv", ",host-direction,DSN,DSN,active_kwh,kWh,");
     assert_says(report, "csv", ",direction,DSN,DSN,measured_share,1,");
+    month_free(report);
+}
+
+/* Each part of the page is in the workbook, and its sums are sums there. */
+static void is_in_the_workbook(void **state)
+{
+    static const char *const sheets[] = {"Serveur local", "Serveur local, appareils",
+                                         "Serveur local, échanges", "Serveur local, facteurs"};
+    struct month_report *report;
+    char *text;
+
+    (void)state;
+    host_month();
+    report = host_report();
+    text = written(report, "sheet");
+    for (size_t i = 0; i < sizeof(sheets) / sizeof(sheets[0]); i++)
+        assert_true(workbook_sheet(text, sheets[i]) > 0);
+    assert_true(workbook_assert_formulas(text) > 2 * (3 * 6 + 1) + 3 * 3);
+    free(text);
     month_free(report);
 }
 
@@ -777,6 +808,7 @@ int main(void)
         HOST_TEST(tells_no_exchanges_of_few_devices),
         HOST_TEST(tells_exchanges_of_many_devices),
         HOST_TEST(says_so_on_page_one),
+        HOST_TEST(is_in_the_workbook),
         HOST_TEST(tells_what_is_above_the_meter),
         HOST_TEST(adds_up_in_json),
         HOST_TEST(judges_wire_beside_server),

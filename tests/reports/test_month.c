@@ -19,6 +19,7 @@
 #include "reports/units.h"
 #include "tests/daemon/scratchsql.h"
 #include "tests/reports/unnamed.h"
+#include "tests/reports/workbook.h"
 #include "tests/reports/world.h"
 
 #define OCTOBER    1790805600            /* 2026-10-01 00:00 Europe/Paris */
@@ -171,7 +172,16 @@ static struct month_report *build(struct world *world)
     return report;
 }
 
-enum format { HTML_FR, HTML_EN, CSV, JSON, TERMINAL, FORMATS };
+enum format { HTML_FR, HTML_EN, CSV, JSON, TERMINAL, SHEET, FORMATS };
+
+static void write_sheet(const struct month_report *report, FILE *stream)
+{
+    FILE *file = tmpfile();
+
+    assert_non_null(file);
+    assert_true(month_write_sheet(report, "fr", scratch_directory, file));
+    workbook_unpack(file, stream);
+}
 
 static char *written(const struct month_report *report, enum format format)
 {
@@ -187,6 +197,8 @@ static char *written(const struct month_report *report, enum format format)
         assert_true(month_write_json(report, stream));
     else if (format == TERMINAL)
         month_print(report, "fr", stream);
+    else if (format == SHEET)
+        write_sheet(report, stream);
     else
         assert_true(month_write_html(report, format == HTML_FR ? "fr" : "en",
                                      format == HTML_FR ? svg : NULL, strlen(svg), stream));
@@ -256,6 +268,28 @@ static void use_all(struct world *world)
             use(world, FIRST_NOON + 3600 * direction, direction, service,
                 1.0 / 3 + 17 * direction + service, 20);
     cover(world, OCTOBER + 600, 60);
+}
+
+/* A name in the reader's language; what programs read keeps the other one. */
+static void services_have_names_in_french(void **state)
+{
+    static const char name[] = "Causette";
+    struct world *world = *state;
+    struct service named = services[1];
+    struct month_report *report;
+
+    snprintf(named.label_fr, sizeof(named.label_fr), "%s", name);
+    assert_true(catalogue_set_service(world->config->catalogue, 1, &named));
+    use_all(world);
+    report = build(world);
+    for (int format = 0; format < FORMATS; format++)
+        assert_int_equal(contains(report, (enum format)format, name),
+                         format == HTML_FR || format == SHEET);
+    assert_true(contains(report, HTML_EN, named.label));
+    assert_true(contains(report, CSV, named.label));
+    assert_true(contains(report, JSON, named.label));
+    assert_false(contains(report, HTML_FR, named.label));
+    month_free(report);
 }
 
 /* Words of the files of factors: what a figure covers is told in either language; titles are not
@@ -1896,6 +1930,7 @@ int main(void)
         TEST(french_electricity_is_told_hour_by_hour),
         TEST(without_intensities_there_is_the_year),
         TEST(what_rounds_to_nothing_reads_alike_everywhere),
+        TEST(services_have_names_in_french),
         TEST(factors_speak_the_readers_language),
         TEST(adds_up_in_both_tables),
         TEST(adds_up_with_cells_folded),

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "reports/progress_json.h"
+#include "tests/reports/workbook.h"
 #include "tests/reports/year.h"
 
 #define ENOUGH 600 /* minutes: more than a hundredth of a month */
@@ -169,6 +170,15 @@ static void the_path_is_pro_rata_of_the_time_passed(void **state)
 #define THREE_ENERGIES                                                                             \
     ENERGY_OF("") "," ENERGY_OF("direction = \"DRH\";") "," ENERGY_OF("direction = \"DSN\";")
 
+static void write_sheet(const struct month_report *report, FILE *stream)
+{
+    FILE *file = tmpfile();
+
+    assert_non_null(file);
+    assert_true(month_write_sheet(report, "fr", scratch_directory, file));
+    workbook_unpack(file, stream);
+}
+
 static char *written(size_t format, const struct month_report *report)
 {
     char *text = NULL;
@@ -181,6 +191,8 @@ static char *written(size_t format, const struct month_report *report)
         assert_true(month_write_csv(report, stream));
     else if (format == 2)
         assert_true(month_write_json(report, stream));
+    else if (format == 3)
+        write_sheet(report, stream);
     else
         month_print(report, "en", stream);
     fclose(stream);
@@ -211,7 +223,7 @@ static void a_direction_folded_in_a_month_is_not_shown(void **state)
     assert_true(line_of(".", MONTH_ENERGY)->state > PROGRESS_NOT_SHOWN);
     report = report_of("2026-03");
     report->progress = progress;
-    for (size_t format = 0; format < 4; format++) {
+    for (size_t format = 0; format < 5; format++) {
         char *text = written(format, report);
 
         assert_null(strstr(text, "6.123"));
@@ -585,7 +597,8 @@ static void the_report_has_a_section_of_objectives(void **state)
                               "energy_kwh,kWh,1.5,3,6,C,"
                               "2026-01/@objective-spent/DRH/energy_kwh\n";
     static const char *const wanted[] = {"<h2>Objectifs de l’année 2026</h2>", row,
-                                         "\"state\": \"on-path\"", "\nObjectives of 2026\n"};
+                                         "\"state\": \"on-path\"", ">Objectifs de l’année 2026<",
+                                         "\nObjectives of 2026\n"};
     struct month_report *report;
 
     (void)state;
@@ -594,7 +607,7 @@ static void the_report_has_a_section_of_objectives(void **state)
                             "\"<b>plan</b> & co\"; }");
     build_at("2026-01", 0);
     report = report_of("2026-01");
-    for (size_t format = 0; format < 4; format++) {
+    for (size_t format = 0; format < 5; format++) {
         char *text;
 
         report->progress = NULL;

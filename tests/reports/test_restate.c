@@ -40,6 +40,7 @@ static const struct direction directions[] = {
 static const struct service services[SERVICES] = {
     [CHATGPT] = {.id = "chatgpt-web",
                  .label = "ChatGPT",
+                 .label_fr = "Causette",
                  .provider = "openai",
                  .model = "openai/gpt-4o"},
     [MISTRAL] = {.id = "mistral-web",
@@ -1136,6 +1137,8 @@ static void a_statement_is_written(void **state)
     assert_contains(view, TEXT_EN, "electricity (gases, metals)");
     assert_contains(view, TEXT_EN, "change by more than 5 %");
     assert_contains(view, TEXT_FR, "les mêmes avant et après");
+    assert_contains(view, TEXT_FR, "Causette");
+    assert_contains(view, TEXT_EN, "ChatGPT");
     assert_contains(view, JSON, "\"tokens_out_random_sigma\": 0.0");
     assert_contains(view, TSV, "\tservice\tchatgpt-web\tChatGPT\tgwp_kgco2e\tkgCO2e\t");
     assert_table(view);

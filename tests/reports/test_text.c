@@ -194,6 +194,10 @@ static void escapes(void **state)
     assert_written(text_html, "<script>&\"'\x01é", "&lt;script&gt;&amp;&quot;&#39;é");
     assert_written(text_csv, "plain", "plain");
     assert_written(text_csv, "a,b", "\"a,b\"");
+    assert_written(text_csv, "=1+2", "'=1+2");
+    assert_written(text_csv, "@SUM(1,2)", "\"'@SUM(1,2)\"");
+    assert_written(text_csv, "a=b", "a=b");
+    assert_written(text_csv, "", "");
     assert_written(text_csv, "say \"hi\"\n", "\"say \"\"hi\"\"\n\"");
 }
 

@@ -34,6 +34,7 @@ static const struct direction directions[] = {
 static const struct service services[SERVICES] = {
     [CHATGPT] = {.id = "chatgpt-web",
                  .label = "ChatGPT",
+                 .label_fr = "Causette",
                  .provider = "openai",
                  .model = "openai/gpt-4o"},
     [MISTRAL] = {.id = "mistral-web",
@@ -950,6 +951,9 @@ static void texts_say_what_matters(void **state)
     assert_written(whatif, TEXT_EN, "ADEME Base Empreinte");
     assert_written(whatif, TEXT_EN, "Other” stays as recorded");
     assert_written(whatif, TEXT_FR, "effet rebond");
+    assert_written(whatif, TEXT_FR, "Causette");
+    assert_written(whatif, TEXT_EN, "ChatGPT");
+    assert_written(whatif, TSV, "\tChatGPT\t");
     assert_written(whatif, TEXT_FR, "octobre 2026");
     whatif_free(whatif);
     whatif = answer(world, "--reduce all:20%");

@@ -14,6 +14,7 @@
 
 #include "reports/derived.h"
 #include "tests/daemon/scratchsql.h"
+#include "tests/reports/workbook.h"
 #include "tests/reports/year.h"
 
 #define COVERED   600 /* minutes of a month */
@@ -87,7 +88,16 @@ static const struct month_row *row_of(const struct month_table *table, const cha
     return NULL;
 }
 
-enum format { HTML_FR, HTML_EN, CSV, JSON, LINES_FR, LINES_EN, FORMATS };
+enum format { HTML_FR, HTML_EN, CSV, JSON, LINES_FR, LINES_EN, SHEET, FORMATS };
+
+static void write_sheet(FILE *stream)
+{
+    FILE *file = tmpfile();
+
+    assert_non_null(file);
+    assert_true(year_write_sheet(year, "fr", scratch_directory, file));
+    workbook_unpack(file, stream);
+}
 
 static char *written(enum format format)
 {
@@ -102,6 +112,8 @@ static char *written(enum format format)
         assert_true(year_write_csv(year, stream));
     else if (format == JSON)
         assert_true(year_write_json(year, stream));
+    else if (format == SHEET)
+        write_sheet(stream);
     else
         year_print(year, format == LINES_FR ? "fr" : "en", stream);
     fclose(stream);
@@ -867,6 +879,24 @@ static void assert_keyed(const char *csv)
     }
 }
 
+/* The year's total is the sum of its months, of directions and of services. */
+static void the_workbook_adds_up(void **state)
+{
+    static const char *const sheets[] = {"Synthèse", "Mois",        "Directions",
+                                         "Services", "Hébergement", "Couverture"};
+    char *text;
+
+    (void)state;
+    mixed_year("2026");
+    build(2026);
+    text = written(SHEET);
+    for (size_t i = 0; i < sizeof(sheets) / sizeof(sheets[0]); i++)
+        assert_true(workbook_sheet(text, sheets[i]) > 0);
+    assert_true(workbook_assert_formulas(text) >= 3 * 4 + 2 * (3 * 6) + 3 * 4);
+    assert_non_null(strstr(text, "<f>'Mois'!"));
+    free(text);
+}
+
 static void what_is_published_conforms_to_its_schema(void **state)
 {
     char *text = NULL;
@@ -959,6 +989,7 @@ int main(void)
         TEST(figures_per_unit_leave_out_what_a_month_leaves_out),
         TEST(labels_are_escaped),
         TEST(the_formats_agree),
+        TEST(the_workbook_adds_up),
         TEST(what_is_published_conforms_to_its_schema),
         TEST(a_split_of_what_is_folded_is_told_nowhere),
     };

@@ -45,13 +45,33 @@ at 2024-10-27
 
 expect 0 "$build/iagmeter" report year "$year" -c "$conf" --output "$directory/report"
 cp "$directory/out" "$directory/printed"
-for file in fr.html csv json; do
+for file in fr.html fr.xlsx csv json; do
     [ -s "$directory/report/$year.$file" ] || fail "$year.$file is not written"
     grep -qF "$directory/report/$year.$file" "$directory/out" || fail "$year.$file is not told of"
 done
 xmllint --noout "$directory/report/$year.fr.html" || fail "not a page"
 expect 0 "$build/iagmeter" report year "$year" -c "$conf" --output "$directory/english" --lang en
 grep -q 'Yearly footprint' "$directory/english/$year.en.html" || fail "not in English"
+[ -s "$directory/english/$year.en.xlsx" ] || fail "no workbook in English"
+
+# The same report is the same workbook, and a disk that is full when it is written leaves the old one, and no part.
+expect 0 "$build/iagmeter" report year "$year" -c "$conf" --output "$directory/again"
+cmp "$directory/report/$year.fr.xlsx" "$directory/again/$year.fr.xlsx" || fail "the workbook is another one"
+mkdir "$directory/tiny"
+if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=8m tmpfs "$directory/tiny" 2>/dev/null; then
+    trap 'umount "$directory/tiny"; rm -rf "$directory"' EXIT
+    expect 0 "$build/iagmeter" report year "$year" -c "$conf" --output "$directory/tiny"
+    dd if=/dev/zero of="$directory/tiny/full" bs=4k 2>/dev/null || true
+    rm "$directory/tiny/$year.fr.html" "$directory/tiny/$year.csv" "$directory/tiny/$year.json"
+    expect 2 "$build/iagmeter" report year "$year" -c "$conf" --output "$directory/tiny"
+    sentence "$year.fr.xlsx: No space left on device"
+    cmp "$directory/report/$year.fr.xlsx" "$directory/tiny/$year.fr.xlsx" || fail "the old workbook is lost"
+    [ "$(find "$directory/tiny" -name '*.partial' -o -name 'tmp.*' | wc -l)" -eq 0 ] || fail "a part is left"
+    umount "$directory/tiny"
+    trap 'rm -rf "$directory"' EXIT
+else
+    echo "skipped: no small disk can be mounted"
+fi
 expect 1 "$build/iagmeter" report year "$year-01" -c "$conf"
 sentence 'is not a year'
 expect 1 "$build/iagmeter" report week "$year" -c "$conf"
