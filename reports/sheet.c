@@ -613,9 +613,9 @@ static bool put_number(struct sheet *sheet, size_t column, const struct number *
 /* The number of a row that is all of one figure. */
 static void remember(struct sheet *sheet, size_t column, const struct number *number)
 {
-    struct link *link = &sheet->links[sheet->link_count - 1];
+    struct link *link = sheet->link_count > 0 ? &sheet->links[sheet->link_count - 1] : NULL;
 
-    if (sheet->link_count == 0 || link->row != sheet->tab->row || link->tab != sheet->tab) {
+    if (!link || link->row != sheet->tab->row || link->tab != sheet->tab) {
         if (sheet->link_count == LINKS_MAX)
             return;
         link = &sheet->links[sheet->link_count++];
