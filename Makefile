@@ -64,6 +64,9 @@ OBJECTS    := $(SOURCES:%.c=$(BUILD)/%.o)
 LIBRARY    := $(BUILD)/libiagmeter.a
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/system/%, \
                 $(wildcard tests/*/test_*.c tests/*/*/test_*.c)))
+# Those that take longest begin first, else the last one would be waited for alone.
+LONGEST    := $(addprefix $(BUILD)/tests/,capture/test_sharedfile capture/test_properties capture/test_openings \
+                capture/test_recognition capture/test_capturefile daemon/test_ledger daemon/test_supervisor)
 RUN_SYSTEM := $(BUILD)/tests/system/run_system
 # Loaded by tests, and by programs that they start: never with the sanitizers.
 TEST_LIBS  := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/*/lib_*.c))
@@ -136,7 +139,7 @@ tests: $(UNIT_TESTS) $(RUN_SYSTEM) $(TEST_LIBS)
 # Twice as many at a time as there are processors, since they wait for the disk; what each says comes
 # in one piece.
 unit: $(UNIT_TESTS) | all ## run the unit tests
-	@rm -f $(BUILD)/unit-failed; printf '%s\n' $^ | xargs -P $$((2 * $$(nproc))) -I '{}' sh -c \
+	@rm -f $(BUILD)/unit-failed; printf '%s\n' $(LONGEST) $(filter-out $(LONGEST),$^) | xargs -P $$((2 * $$(nproc))) -I '{}' sh -c \
 	  '{} >{}.out 2>&1 || echo {} >>$(BUILD)/unit-failed; flock $(BUILD)/unit-lock cat {}.out'
 	@if [ -s $(BUILD)/unit-failed ]; then \
 	  echo "unit tests that failed: $$(cat $(BUILD)/unit-failed)" >&2; exit 1; fi; \

@@ -4,7 +4,10 @@
  * evenly as it can, from the beginning again when it is at its end. A rate of 0 is as fast as
  * possible. The first AFTER packets are passed over: they were sent before. Prints the number of
  * packets that were sent, how many that was a second, and the processor time that it took, in
- * nanoseconds: on a virtual wire that of the receiving kernel, too. */
+ * nanoseconds: on a virtual wire that of the receiving kernel, too.
+ *
+ * send INTERFACE: sends nothing, and has the kernel stamp packets once for all who see them, until
+ * it is killed; prints "stamping" when that is so. */
 
 #include "collectors/capture/source.h"
 
@@ -18,6 +21,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #define BURST     32 /* packets that are sent at once */
 #define SECOND_NS 1000000000LL
@@ -145,11 +149,17 @@ int main(int argc, char **argv)
 {
     struct sender sender = {0};
 
-    if (argc != 5 && argc != 6) {
-        fprintf(stderr, "usage: send INTERFACE CAPTURE PACKETS_PER_S SECONDS [AFTER]\n");
+    if (argc != 2 && argc != 5 && argc != 6) {
+        fprintf(stderr, "usage: send INTERFACE [CAPTURE PACKETS_PER_S SECONDS [AFTER]]\n");
         return EXIT_FAILURE;
     }
     sender.socket = open_socket(argv[1]);
+    if (argc == 2) {
+        puts("stamping");
+        fflush(stdout);
+        pause();
+        return EXIT_SUCCESS;
+    }
     sender.rate = strtod(argv[3], NULL);
     sender.passed_over = argc == 6 ? strtoull(argv[5], NULL, 10) : 0;
     sender.start_ns = now_ns();

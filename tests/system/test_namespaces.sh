@@ -20,9 +20,11 @@ done
 directory=$(mktemp -d)
 daemon=
 recorder=
+stamps=
 stop() {
-    [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
-    [ -z "$recorder" ] || kill "$recorder" 2>/dev/null || true
+    for process in $daemon $recorder $stamps; do
+        kill "$process" 2>/dev/null || true
+    done
     "$bench/down.sh"
     rm -rf "$directory"
 }
@@ -41,6 +43,10 @@ wait_for() { # PATTERN FILE PID
 
 "$bench/configuration.sh" "$directory" "$bench_lan"
 "$bench/up.sh"
+# So that tcpdump and the daemon see the same times.
+ip netns exec "$bench_gateway" "$build/tests/bench/send" "$bench_lan" >"$directory/stamps.log" 2>&1 &
+stamps=$!
+wait_for 'stamping' "$directory/stamps.log" "$stamps"
 ip netns exec "$bench_gateway" tcpdump -i "$bench_lan" -s 0 -B 16384 --time-stamp-precision=nano \
     -w "$directory/live.pcap" 2>"$directory/tcpdump.log" &
 recorder=$!

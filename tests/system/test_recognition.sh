@@ -259,6 +259,10 @@ configure "$directory/one-way" lan
 upwards='dst net 203.0.113.0/24 or dst net 2001:db8:ffff::/48 or
     (dst host 198.51.100.193 and src net 198.51.100.0/24)'
 sed -i "s|mode = \"immediate\"|&; filter = \"$(echo $upwards)\"|" "$directory/one-way/iagmeter.conf"
+# So that tcpdump and the daemons see the same times.
+ip netns exec "$switch" "$build/tests/bench/send" lan >"$directory/stamps.log" 2>&1 &
+running="$running $!"
+wait_for stamping "$directory/stamps.log"
 ip netns exec "$switch" tcpdump -i lan -s 0 -B 16384 -Z root --time-stamp-precision=nano \
     -w "$directory/live.pcap" 2>"$directory/tcpdump.log" &
 recorder=$!
