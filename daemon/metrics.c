@@ -5,10 +5,13 @@
 #include "daemon/calibrationuse.h"
 #include "daemon/hostbalance.h"
 #include "daemon/hoststatus.h"
+#include "daemon/message.h"
+#include "daemon/meter.h"
 #include "daemon/version.h"
 #include "reports/progress.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #define NAME_SIZE 96
@@ -154,6 +157,45 @@ static bool put_coverage(struct ledger *ledger, int64_t now_s, FILE *stream)
         return false;
     put_counters(&coverage, stream);
     return true;
+}
+
+/* What METER_INTERFACES_FACT says of NAME: "eth1; eth2 never opened: no such interface". NAN:
+ * nothing. */
+static double captured_of(const char *said, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (const char *entry = said; entry; entry = strstr(entry, "; ")) {
+        entry += entry == said ? 0 : 2;
+        /* The name ends there; strchr() also finds the end of what is said. */
+        if (strncmp(entry, name, length) == 0 && strchr("; ", entry[length]))
+            return entry[length] != ' ';
+    }
+    return NAN;
+}
+
+/* Of a daemon that runs. */
+static void put_interfaces(struct ledger *ledger, const struct config *config, FILE *stream)
+{
+    char said[INTERFACES_SIZE];
+    bool begun = false;
+
+    if (ledger_fact(ledger, METER_INTERFACES_FACT, said, sizeof(said)) != LEDGER_OK)
+        return;
+    for (unsigned i = 0; i < config->interface_count; i++) {
+        double captured = captured_of(said, config->interfaces[i].name);
+
+        if (isnan(captured))
+            continue;
+        if (!begun)
+            put_head(stream, "iagmeter_capture_interface_up", "gauge",
+                     "Whether this interface of the configuration is captured now.");
+        begun = true;
+        fputs("iagmeter_capture_interface_up{", stream);
+        put_label(stream, "interface", config->interfaces[i].name);
+        fputc('}', stream);
+        put_value(stream, captured);
+    }
 }
 
 /* ---- a host of our own ---- */
@@ -427,6 +469,8 @@ bool metrics_write_capture(struct ledger *ledger, const struct config *config, b
 {
     put_build(config, stream);
     put_metric(stream, "iagmeter_up", "gauge", "Whether a daemon is writing the ledger.", running);
+    if (running)
+        put_interfaces(ledger, config, stream);
     put_drift(ledger, config, stream);
     return put_span(ledger, now_s, stream) && put_coverage(ledger, now_s, stream) &&
            (!config->host || put_host(ledger, config, now_s, stream));

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "daemon/calibrationuse.h"
+#include "daemon/meter.h"
 #include "daemon/version.h"
 #include "tests/daemon/scratchsql.h"
 #include "tests/reports/year.h"
@@ -20,11 +21,13 @@
 
 static struct world world;
 static char *output;
+static bool is_running;
 
 static int setup(void **state)
 {
     (void)state;
     year_setup(&world);
+    is_running = true;
     world.config->calibrations = calloc(1, sizeof(*world.config->calibrations));
     assert_non_null(world.config->calibrations);
     return 0;
@@ -48,7 +51,7 @@ static bool write_at(int64_t now_s)
 
     free(output);
     stream = open_memstream(&output, &size);
-    written = metrics_write_capture(world.ledger, world.config, true, now_s, stream) &&
+    written = metrics_write_capture(world.ledger, world.config, is_running, now_s, stream) &&
               metrics_write_use(world.ledger, world.config, now_s, stream);
     fclose(stream);
     return written;
@@ -479,6 +482,31 @@ static void calibrations_are_told_with_their_drift(void **state)
                 "transport=\"quic\"} 172800");
 }
 
+static void each_interface_is_told(void **state)
+{
+    static const char *const names[] = {"eth1", "eth10", "eth2", "wlan", "eth"};
+
+    (void)state;
+    for (unsigned i = 0; i < 5; i++)
+        snprintf(world.config->interfaces[i].name, sizeof(world.config->interfaces[i].name), "%s",
+                 names[i]);
+    world.config->interface_count = 5;
+    assert_true(write_at(NOW));
+    assert_absent("interface"); /* it is not known of any */
+    ledger_set_fact(world.ledger, METER_INTERFACES_FACT,
+                    "eth10; eth2 never opened: no such interface; wlan stopped: it is down; eth1");
+    assert_true(write_at(NOW));
+    assert_right();
+    assert_line("iagmeter_capture_interface_up{interface=\"eth1\"} 1");
+    assert_line("iagmeter_capture_interface_up{interface=\"eth10\"} 1");
+    assert_line("iagmeter_capture_interface_up{interface=\"eth2\"} 0");
+    assert_line("iagmeter_capture_interface_up{interface=\"wlan\"} 0");
+    assert_absent("interface=\"eth\""); /* new in the configuration */
+    is_running = false;                 /* the fact is of when it ran */
+    assert_true(write_at(NOW));
+    assert_absent("interface");
+}
+
 static void a_ledger_that_cannot_be_read_is_said(void **state)
 {
     (void)state;
@@ -495,10 +523,15 @@ static void a_ledger_that_cannot_be_read_is_said(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_reader_is_strict),          TEST(an_empty_ledger_is_told),
-        TEST(the_capture_is_told_since_the_month_began), TEST(use_is_told_of_whole_months),
-        TEST(objectives_are_told_where_they_may_be),     TEST(labels_are_escaped),
-        TEST(calibrations_are_told_with_their_drift),    TEST(a_ledger_that_cannot_be_read_is_said),
+        cmocka_unit_test(the_reader_is_strict),
+        TEST(an_empty_ledger_is_told),
+        TEST(the_capture_is_told_since_the_month_began),
+        TEST(use_is_told_of_whole_months),
+        TEST(objectives_are_told_where_they_may_be),
+        TEST(labels_are_escaped),
+        TEST(calibrations_are_told_with_their_drift),
+        TEST(a_ledger_that_cannot_be_read_is_said),
+        TEST(each_interface_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
