@@ -37,7 +37,7 @@ static char names[64][256];
 static size_t record_count;
 
 static struct trust_policy scene_trust; /* of a scene, until its end */
-static const struct limits scene_limits = {4096, 256, 64, 4096, 1024};
+static const struct limits scene_limits = {1024, 128, 16, 1024, 256};
 
 static inline void scene_service(uint16_t number, const char *id, const char *host,
                                  const struct estimator *estimator, enum service_role role)

@@ -50,10 +50,11 @@ static int setup(void **state)
         if (catalogue_add_host(config->catalogue, hosts[i], service, ROLE_INFERENCE))
             return -1;
     limits = config->limits;
-    limits.max_flows = 4096;
+    limits.max_flows = 2048;
     limits.max_tracked_flows = 512;
-    limits.max_reassembly = 64;
-    limits.max_devices = 1024;
+    limits.max_reassembly = 16;
+    limits.max_hints = 4096;
+    limits.max_devices = 256;
     film_start(&film);
     return 0;
 }

@@ -17,8 +17,9 @@ proxies=${prefix}proxies
 servers=${prefix}servers
 switch=${prefix}switch # its bridge carries everything, as the port that a switch mirrors to does
 running=
+stamps=
 cleanup() {
-    for job in $running; do
+    for job in $running $stamps; do
         kill "$job" 2>/dev/null || true
     done
     for namespace in "$clients" "$proxies" "$servers" "$switch"; do
@@ -261,7 +262,7 @@ upwards='dst net 203.0.113.0/24 or dst net 2001:db8:ffff::/48 or
 sed -i "s|mode = \"immediate\"|&; filter = \"$(echo $upwards)\"|" "$directory/one-way/iagmeter.conf"
 # So that tcpdump and the daemons see the same times.
 ip netns exec "$switch" "$build/tests/bench/send" lan >"$directory/stamps.log" 2>&1 &
-running="$running $!"
+stamps=$!
 wait_for stamping "$directory/stamps.log"
 ip netns exec "$switch" tcpdump -i lan -s 0 -B 16384 -Z root --time-stamp-precision=nano \
     -w "$directory/live.pcap" 2>"$directory/tcpdump.log" &
