@@ -31,8 +31,12 @@
 /* A mirror port shows a copy at once, a router between its two sides within some milliseconds. No
  * retransmission comes so soon with the same identification and checksum (RFC 6298, 2.4: 1 s; Linux
  * 200 ms). */
+/* Bytes of an id that is not guessed. */
+#define MIN_OWN_ID  4
 #define COPY_NS     (100 * SECOND_NS / 1000)
 #define COPY_PLACES 8192
+/* Bytes of an id that is not guessed. */
+#define MIN_OWN_ID 4
 /* QUIC has no close to be seen. After so long (RFC 4787, 4.3) the same ports may be another
  * connection's. */
 #define DATAGRAMS_IDLE_S 120
@@ -1034,6 +1038,17 @@ static bool begins_anew(const struct flow *flow, unsigned side, uint32_t opening
             flow->payload_bytes[!side] < ANSWERED_BYTES);
 }
 
+/* Whether a client of which alone anything is captured opens again before it was seen past its
+ * handshake, as the same client: then it was sent away by a Retry that was not seen, after which it
+ * keeps the id that it chose (RFC 9000, 17.2.5.2). Of others nobody knows that id; an empty one is
+ * everybody's. */
+static bool begins_anew_unseen(const struct quicopenings_look *look,
+                               const struct quic_header *header)
+{
+    return look->is_alone && !look->is_past && header->source_length >= MIN_OWN_ID &&
+           look->source == quic_hash(header->source, header->source_length);
+}
+
 /* A datagram with a long header that has to do with no claim. Returns whether it is one of the
  * flow's. */
 static bool take_header(struct metering *metering, const struct quicopenings_look *look,
@@ -1051,7 +1066,8 @@ static bool take_header(struct metering *metering, const struct quicopenings_loo
     opening = recognition_opening(packet);
     if (opening == 0 || opening == (by_client ? flow->client_base : flow->opened.source))
         return true;
-    if (begins_anew(flow, look->side, opening)) {
+    if (begins_anew(flow, look->side, opening) ||
+        (by_client && begins_anew_unseen(look, &header))) {
         recognition_open(flow, packet);
         return true;
     }

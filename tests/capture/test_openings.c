@@ -534,6 +534,7 @@ static void assert_wiped_with_the_interval(size_t offset)
 static void what_nobody_confirms_is_wiped(void **state)
 {
     struct talk talk = talk_of(1, 50000);
+    struct quic_link other = quic_link(8); /* another client's */
     static struct bytes bytes;
 
     (void)state;
@@ -547,7 +548,7 @@ static void what_nobody_confirms_is_wiped(void **state)
     film_clear(&film);
     quic_hello(&talk, "www.other.example");
     film.clock_ns += SECOND;
-    quic_hello(&talk, "api.example");
+    quic_link_hello(&talk, &other, "api.example");
     assert_wiped_with_the_interval(100);
 }
 

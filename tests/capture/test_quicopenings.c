@@ -469,6 +469,39 @@ static void who_begins_anew_unseen_is_followed(void **state)
     assert_int_equal(only_sum(ONE, API).bytes_down, talk.said[FROM_SERVER]);
 }
 
+/* Nor was anything of the server: the client keeps the id that it chose, and what it sent is all
+ * its connection's. */
+static void begin_anew_alone(bool is_late)
+{
+    struct quic_link first = quic_link(8);
+    struct quic_link again = quic_link(8);
+
+    talk = talk_of(1, 50000);
+    memcpy(again.ids, first.ids, sizeof(first.ids));
+    quic_link_hello(&talk, &first, "api.example");
+    quic_link_hello(&talk, &again, "api.example");
+    quic_link_long(&talk, &again, FROM_CLIENT, 2, 60);
+    quic_link_short(&talk, &again, FROM_CLIENT, 900);
+    if (is_late)
+        quic_link_long(&talk, &again, FROM_CLIENT, 2, 61);
+    quic_link_short(&talk, &again, FROM_CLIENT, 1200);
+    scene_play();
+    assert_int_equal(only_sum(ONE, API).flows, 1);
+    assert_int_equal(only_sum(ONE, API).bytes_up, talk.said[FROM_CLIENT]);
+}
+
+static void a_client_alone_begins_anew_unseen(void **state)
+{
+    (void)state;
+    begin_anew_alone(false);
+}
+
+static void a_late_word_of_the_handshake_changes_nothing(void **state)
+{
+    (void)state;
+    begin_anew_alone(true);
+}
+
 /* -- Forged openings ----------------------------------------------------------------------------
  */
 
@@ -632,6 +665,8 @@ int main(void)
         CLAIM_TEST(a_claim_is_forgotten),
         TEST(both_connections_count),
         TEST(who_begins_anew_unseen_is_followed),
+        TEST(a_client_alone_begins_anew_unseen),
+        TEST(a_late_word_of_the_handshake_changes_nothing),
         TEST(what_is_forged_names_nothing),
     };
 
