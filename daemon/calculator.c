@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/calculator.h"
 
+#include "daemon/textline.h"
+#include "reports/jsonvalues.h"
+
 #include <ctype.h>
 #include <jansson.h>
 #include <math.h>
@@ -897,15 +900,6 @@ static json_t *json_variants(const struct calculation *calculation)
     return NULL;
 }
 
-static bool write_object(json_t *object, FILE *stream)
-{
-    bool written =
-        object && json_dumpf(object, stream, JSON_COMPACT | JSON_REAL_PRECISION(17)) == 0;
-
-    json_decref(object);
-    return written && fputc('\n', stream) != EOF;
-}
-
 static bool write_json(const struct factors *factors, const struct calculator_query *query,
                        const struct calculation *calculation, bool with_sensitivity, FILE *stream)
 {
@@ -920,16 +914,16 @@ static bool write_json(const struct factors *factors, const struct calculator_qu
                             json_string(calculation->factors.method_b ? "B" : "A"));
     if (object && with_sensitivity)
         json_object_set_new(object, "sensitivity", json_sensitivity(calculation));
-    return write_object(object, stream);
+    return jsonvalues_write_line(object, stream);
 }
 
 static bool write_json_error(const struct calculator_query *query, const char *error, FILE *stream)
 {
     json_t *text = json_string(error);
 
-    return write_object(json_pack("{s:o, s:o}", "query", json_query(query), "error",
-                                  text ? text : json_string("not UTF-8")),
-                        stream);
+    return jsonvalues_write_line(json_pack("{s:o, s:o}", "query", json_query(query), "error",
+                                           text ? text : json_string("not UTF-8")),
+                                 stream);
 }
 
 bool calculator_write(const struct factors *factors, const struct calculator_query *query,
@@ -974,27 +968,12 @@ static void complain(const struct batch *batch, const char *text)
     fprintf(batch->complaints, "%s:%lu: %s\n", batch->name, batch->line, text);
 }
 
-/* Reads a line without its end. Returns 1, 0 at the end of the table, or -1 for a line that is too
- * long or holds a NUL, which is skipped to its end. */
-static int read_line(struct batch *batch, char line[LINE_SIZE])
+static enum textline read_line(struct batch *batch, char line[LINE_SIZE])
 {
-    size_t length = 0;
-    bool sound = true;
-    int byte;
+    enum textline status = textline_read(batch->in, line, LINE_SIZE);
 
-    while ((byte = getc(batch->in)) != EOF && byte != '\n') {
-        if (byte == '\0' || length + 1 == LINE_SIZE)
-            sound = false;
-        else
-            line[length++] = (char)byte;
-    }
-    if (byte == EOF && length == 0 && sound)
-        return 0;
-    if (length > 0 && line[length - 1] == '\r')
-        length--;
-    line[length] = '\0';
-    batch->line++;
-    return sound ? 1 : -1;
+    batch->line += status != TEXTLINE_END;
+    return status;
 }
 
 /* Without the blanks around it, in place. */
@@ -1034,13 +1013,14 @@ static int find_field(char *name)
  * could be read must not pass for an empty one. */
 static bool read_first_line(struct batch *batch, char line[LINE_SIZE])
 {
-    int status = read_line(batch, line);
+    enum textline status = read_line(batch, line);
 
-    if (status > 0 && !strchr(line, '\r'))
+    if (status == TEXTLINE_READ && !strchr(line, '\r'))
         return true;
-    complain(batch, status == 0  ? "a table begins with a line that names its columns"
-                    : status < 0 ? "a line that is too long, or no text in UTF-8"
-                                 : "lines must end in a line feed, not in a carriage return alone");
+    complain(batch, status == TEXTLINE_END ? "a table begins with a line that names its columns"
+                    : status == TEXTLINE_UNSOUND
+                        ? "a line that is too long, or no text in UTF-8"
+                        : "lines must end in a line feed, not in a carriage return alone");
     return false;
 }
 
@@ -1142,14 +1122,14 @@ struct calculator_batch calculator_run_batch(const struct factors *factors, FILE
                           .out = out,
                           .complaints = complaints};
     char line[LINE_SIZE];
-    int status;
+    enum textline status;
 
     batch.result.failed = !read_header(&batch);
     if (!batch.result.failed && format == CALCULATOR_TSV)
         write_tsv_header(out);
-    while (!batch.result.failed && (status = read_line(&batch, line)) != 0)
-        if (status < 0 || line[strspn(line, " \t")] != '\0') /* an empty line is no row */
-            take_row(&batch, line, status > 0);
+    while (!batch.result.failed && (status = read_line(&batch, line)) != TEXTLINE_END)
+        if (status == TEXTLINE_UNSOUND || line[strspn(line, " \t")] != '\0') /* no empty line */
+            take_row(&batch, line, status == TEXTLINE_READ);
     if (ferror(in) || fflush(out) != 0)
         batch.result.failed = true;
     return batch.result;

@@ -5,34 +5,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "daemon/calendar.h"
 #include "daemon/outfile.h"
+#include "daemon/period.h"
 #include "daemon/roundrobin.h"
-#include "reports/derived.h"
-#include "reports/explain.h"
 #include "reports/graph.h"
-#include "reports/month.h"
-#include "reports/progress.h"
-#include "reports/year.h"
 
 /* -- report ----------------------------------------------------------------------------------- */
-
-static bool find_month(const char *text, int64_t now, struct calendar_month *month)
-{
-    char current[32];
-    time_t seconds = (time_t)now;
-    struct tm local;
-
-    localtime_r(&seconds, &local);
-    strftime(current, sizeof(current), "%Y-%m", &local);
-    if (strcmp(text, "current") != 0 && strcmp(text, "previous") != 0)
-        return calendar_parse_month(text, month);
-    if (!calendar_parse_month(current, month))
-        return false;
-    if (strcmp(text, "previous") == 0)
-        *month = calendar_shift(*month, -1);
-    return true;
-}
 
 /* Of a month, or of a year: then YEAR. */
 struct output {
@@ -105,40 +83,10 @@ static bool write_files(const struct output *output)
     return true;
 }
 
-/* The objectives of the year of MONTH; NULL where there are none. Returns false after one sentence
- * when the ledger cannot be read. */
-static bool find_progress(struct ledger *ledger, const struct config *config,
-                          struct calendar_month month, int64_t now, struct progress **progress)
+static int complain(const char *error, int status)
 {
-    char error[512];
-
-    *progress = NULL;
-    if (!objectives_has_year(config->objectives, (unsigned)month.year))
-        return true;
-    *progress = progress_build(ledger, config, month, now, error, sizeof(error));
-    if (!*progress)
-        fprintf(stderr, "iagmeter: %s\n", error);
-    return *progress;
-}
-
-/* The report of the month that TEXT names. NULL after a complaint, with the exit status. */
-static struct month_report *build_month(const char *text, const struct config *config,
-                                        struct ledger *ledger, int64_t now, int *status)
-{
-    struct calendar_month month;
-    struct month_report *report;
-    char error[512];
-
-    *status = EXIT_CONFIGURATION;
-    if (!find_month(text, now, &month)) {
-        fprintf(stderr, "iagmeter: \"%s\" is not a month: 2026-10, current or previous\n", text);
-        return NULL;
-    }
-    *status = EXIT_TROUBLE;
-    report = month_build(ledger, config, month, now, error, sizeof(error));
-    if (!report)
-        fprintf(stderr, "iagmeter: %s\n", error);
-    return report;
+    fprintf(stderr, "iagmeter: %s\n", error);
+    return status;
 }
 
 static int report_month(const struct command_options *options, const struct config *config,
@@ -150,16 +98,16 @@ static int report_month(const struct command_options *options, const struct conf
     struct month_report *report;
     struct progress *progress = NULL;
     struct roundrobin *roundrobin = NULL;
-    char error[512];
-    int64_t now = time(NULL);
+    char error[PERIOD_ERROR_SIZE];
+    int64_t now_s = time(NULL);
     int status;
 
-    report = build_month(options->arguments[1], config, ledger, now, &status);
+    report = period_build_month(options->arguments[1], config, ledger, now_s, &status, error);
     if (!report)
-        return status;
-    if (!find_progress(ledger, config, report->month, now, &progress)) {
+        return complain(error, status);
+    if (!period_find_progress(ledger, config, report->month, now_s, &progress, error)) {
         month_free(report);
-        return EXIT_TROUBLE;
+        return complain(error, EXIT_TROUBLE);
     }
     report->progress = progress;
     if (!restate_add_to_month(report, error, sizeof(error)))
@@ -182,27 +130,6 @@ static int report_month(const struct command_options *options, const struct conf
     return status;
 }
 
-/* The report of the year that TEXT names. NULL after a complaint, with the exit status. */
-static struct year_report *build_year(const char *text, const struct config *config,
-                                      struct ledger *ledger, int *status)
-{
-    int64_t now = time(NULL);
-    struct year_report *year;
-    char error[512];
-    int number;
-
-    *status = EXIT_CONFIGURATION;
-    if (!year_parse(text, now, &number)) {
-        fprintf(stderr, "iagmeter: \"%s\" is not a year: 2026, current or previous\n", text);
-        return NULL;
-    }
-    *status = EXIT_TROUBLE;
-    year = year_build(ledger, config, number, now, error, sizeof(error));
-    if (!year)
-        fprintf(stderr, "iagmeter: %s\n", error);
-    return year;
-}
-
 static int report_year(const struct command_options *options, const struct config *config,
                        struct ledger *ledger)
 {
@@ -210,12 +137,12 @@ static int report_year(const struct command_options *options, const struct confi
                             .directory =
                                 options->output[0] ? options->output : config->report.directory};
     struct year_report *year;
-    char error[512];
+    char error[PERIOD_ERROR_SIZE];
     int status;
 
-    year = build_year(options->arguments[1], config, ledger, &status);
+    year = period_build_year(options->arguments[1], config, ledger, time(NULL), &status, error);
     if (!year)
-        return status;
+        return complain(error, status);
     if (!restate_add_to_year(&year->sums, error, sizeof(error)))
         fprintf(stderr, "iagmeter: warning: no restatement is told: %s\n", error);
     output.report = &year->sums;
@@ -237,201 +164,6 @@ int command_report(const struct command_options *options)
     fprintf(stderr, "iagmeter: no report \"%s\": there are month and year\n",
             options->arguments[0]);
     return EXIT_CONFIGURATION;
-}
-
-/* -- explain ---------------------------------------------------------------------------------- */
-
-static int write_explanation(const struct command_options *options,
-                             const struct explanation *explanation)
-{
-    enum text_language language = text_language(options->language);
-    bool written = strcmp(options->format, "json") == 0 ? explain_write_json(explanation, stdout)
-                   : strcmp(options->format, "html") == 0
-                       ? explain_write_html(explanation, language, stdout)
-                       : explain_write_text(explanation, language, stdout);
-
-    if (!written)
-        fprintf(stderr, "iagmeter: the explanation cannot be written\n");
-    return written ? EXIT_SUCCESS : EXIT_TROUBLE;
-}
-
-static int write_derived(const struct command_options *options, const struct derived *derived)
-{
-    enum text_language language = text_language(options->language);
-    bool written = strcmp(options->format, "json") == 0 ? derived_write_json(derived, stdout)
-                   : strcmp(options->format, "html") == 0
-                       ? derived_write_html(derived, language, stdout)
-                       : derived_write_text(derived, language, stdout);
-
-    if (!written)
-        fprintf(stderr, "iagmeter: the explanation cannot be written\n");
-    return written ? EXIT_SUCCESS : EXIT_TROUBLE;
-}
-
-/* A figure that is computed from others. */
-static int explain_derived(const struct command_options *options, const struct explain_query *query,
-                           struct ledger *ledger, struct month_report *report)
-{
-    struct progress *progress = NULL;
-    struct derived *derived = NULL;
-    int status = EXIT_TROUBLE;
-    char error[512];
-
-    if (derived_needs_progress(query) &&
-        !find_progress(ledger, report->config, report->month, time(NULL), &progress))
-        return EXIT_TROUBLE;
-    report->progress = progress;
-    if (derived_build(report, query, &derived, error, sizeof(error)) == EXPLAIN_OK)
-        status = write_derived(options, derived);
-    else
-        fprintf(stderr, "iagmeter: %s\n", error);
-    derived_free(derived);
-    report->progress = NULL;
-    progress_free(progress);
-    return status;
-}
-
-/* Of a statement that may be of several months, "2026/@restated/1/./energy_kwh". */
-static int explain_restated(const struct command_options *options,
-                            const struct explain_query *query, const struct config *config,
-                            struct ledger *ledger)
-{
-    struct month_report period = {.config = config};
-
-    return explain_derived(options, query, ledger, &period);
-}
-
-/* Of the vintage that is named; needs no ledger. */
-static int explain_factor(const struct command_options *options, const struct explain_query *query,
-                          const struct config *config)
-{
-    struct restate_query vintage = {.now_s = time(NULL)};
-    struct config with = *config;
-    struct month_report report = {.config = &with};
-    int status = EXIT_CONFIGURATION;
-
-    if (!config->factors || strcmp(query->month, factors_vintage(config->factors)) != 0)
-        with.factors = command_vintage(config, query->month, &vintage);
-    if (with.factors)
-        status = explain_derived(options, query, NULL, &report);
-    if (with.factors != config->factors)
-        factors_free(with.factors);
-    return status;
-}
-
-static bool is_year(const char *text)
-{
-    int number;
-
-    return text[0] >= '0' && text[0] <= '9' && year_parse(text, time(NULL), &number);
-}
-
-static int explain_of_year(const struct command_options *options, const struct explain_query *query,
-                           const struct year_report *year)
-{
-    struct derived *derived = NULL;
-    int status = EXIT_TROUBLE;
-    char error[512];
-
-    if (derived_build(&year->sums, query, &derived, error, sizeof(error)) == EXPLAIN_OK)
-        status = write_derived(options, derived);
-    else
-        fprintf(stderr, "iagmeter: %s\n", error);
-    derived_free(derived);
-    return status;
-}
-
-/* Figures of a year's report, each of which is computed from others; without an indicator, as text,
- * each of the row. */
-static int explain_year(const struct command_options *options, const struct explain_query *query,
-                        const struct config *config, struct ledger *ledger)
-{
-    struct explain_query one = *query;
-    struct year_report *year;
-    int status;
-
-    if (!query->indicator && (derived_is_asked(query) || strcmp(options->format, "text") != 0)) {
-        fprintf(stderr, "iagmeter: of a year, explain takes an indicator: %s/././energy_kwh\n",
-                query->month);
-        return EXIT_CONFIGURATION;
-    }
-    year = build_year(query->month, config, ledger, &status);
-    if (!year)
-        return status;
-    status = query->indicator ? explain_of_year(options, query, year) : EXIT_SUCCESS;
-    for (int i = 0; !query->indicator && status == EXIT_SUCCESS && i < MONTH_INDICATORS; i++) {
-        one.indicator = month_indicator_name((enum month_indicator)i);
-        fputs(i > 0 ? "\n" : "", stdout);
-        status = explain_of_year(options, &one, year);
-    }
-    year_free(year);
-    return status;
-}
-
-static int explain_month(const struct command_options *options, const struct explain_query *query,
-                         const struct config *config, struct ledger *ledger)
-{
-    struct month_report *report;
-    struct explanation *explanation = NULL;
-    enum explain_status status;
-    struct calendar_month month;
-    char error[512];
-    int written;
-
-    if (derived_is_restated(query) && !find_month(query->month, time(NULL), &month))
-        return explain_restated(options, query, config, ledger);
-    if (is_year(query->month))
-        return explain_year(options, query, config, ledger);
-    report = build_month(query->month, config, ledger, time(NULL), &written);
-    if (!report)
-        return written;
-    if (derived_is_asked(query)) {
-        written = explain_derived(options, query, ledger, report);
-        month_free(report);
-        return written;
-    }
-    status = explain_build(ledger, report, query, &explanation, error, sizeof(error));
-    if (!explanation) {
-        fprintf(stderr, "iagmeter: %s\n", error);
-        month_free(report);
-        return status == EXPLAIN_USAGE ? EXIT_CONFIGURATION : EXIT_TROUBLE;
-    }
-    written = write_explanation(options, explanation);
-    explain_free(explanation);
-    month_free(report);
-    return written;
-}
-
-int command_explain(const struct command_options *options)
-{
-    struct explain_query query;
-    struct config *config;
-    struct ledger *ledger;
-    int status = EXIT_TROUBLE;
-
-    if (strcmp(options->format, "json") != 0 && strcmp(options->format, "html") != 0 &&
-        strcmp(options->format, "text") != 0) {
-        fprintf(stderr, "iagmeter: format \"%s\": text, html or json\n", options->format);
-        return EXIT_CONFIGURATION;
-    }
-    if (!explain_parse(options->arguments, options->argument_count, &query)) {
-        fputs("iagmeter: explain takes a month, a direction, a service and an indicator\n", stderr);
-        return EXIT_CONFIGURATION;
-    }
-    config = command_load(options);
-    if (!config)
-        return EXIT_CONFIGURATION;
-    if (derived_is_factor(&query)) {
-        status = explain_factor(options, &query, config);
-        config_free(config);
-        return status;
-    }
-    ledger = command_open_ledger(config);
-    if (ledger)
-        status = explain_month(options, &query, config, ledger);
-    ledger_close(ledger);
-    config_free(config);
-    return status;
 }
 
 /* -- what-if ---------------------------------------------------------------------------------- */
@@ -456,17 +188,16 @@ static int compare_month(const struct command_options *options, const struct con
     struct month_report *report;
     struct whatif *whatif = NULL;
     enum whatif_status status;
-    char error[512];
+    char error[PERIOD_ERROR_SIZE];
     int written;
 
-    report = build_month(options->arguments[0], config, ledger, time(NULL), &written);
+    report = period_build_month(options->arguments[0], config, ledger, time(NULL), &written, error);
     if (!report)
-        return written;
+        return complain(error, written);
     status = whatif_build(ledger, report, &query, &whatif, error, sizeof(error));
     if (!whatif) {
-        fprintf(stderr, "iagmeter: %s\n", error);
         month_free(report);
-        return status == WHATIF_USAGE ? EXIT_CONFIGURATION : EXIT_TROUBLE;
+        return complain(error, status == WHATIF_USAGE ? EXIT_CONFIGURATION : EXIT_TROUBLE);
     }
     written = write_whatif(options, whatif);
     whatif_free(whatif);

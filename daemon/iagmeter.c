@@ -31,7 +31,7 @@ static const struct command {
      "month " MONTH "\n  [--lang fr|en] [--output DIRECTORY]\n"
      "year YYYY|current|previous ...",
      "write the footprint of a month or of a year", command_report},
-    {"explain", 1, 4,
+    {"explain", 0, 4,
      MONTH " [DIRECTION|.|other] [SERVICE|.]\n"
            "  [INDICATOR] [--lang fr|en] [--format text|html|json]\n"
            "MONTH/DIRECTION/SERVICE/INDICATOR ...\n"
@@ -39,7 +39,8 @@ static const struct command {
            "YEAR/DIRECTION/SERVICE/INDICATOR ...\n"
            "YEAR/@SCOPE/ID/INDICATOR ...\n"
            "PERIOD/@restated/NUMBER/DIRECTION/SERVICE/INDICATOR ...\n"
-           "VINTAGE/@factor/KIND/ID/KEY ...",
+           "VINTAGE/@factor/KIND/ID/KEY ...\n"
+           "--batch FILE|- [--lang fr|en] [--format text|json]",
      "where a figure of the report comes from, recomputed", command_explain},
     {"what-if", 1, 2,
      MONTH " [DIRECTION]\n"

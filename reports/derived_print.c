@@ -250,21 +250,24 @@ static json_t *json_term(const struct derived_term *term)
         "provenance", term->provenance ? impact_json_provenance(term->provenance) : NULL);
 }
 
-bool derived_write_json(const struct derived *derived, FILE *stream)
+json_t *derived_json(const struct derived *derived)
 {
     json_t *terms = json_array(), *chains = json_array();
     int failed = !terms;
-    json_t *object;
 
     for (size_t i = 0; i < derived->term_count; i++)
         failed |= json_array_append_new(terms, json_term(&derived->terms[i]));
     for (size_t i = 0; i < derived->chain_count; i++)
         failed |=
             json_array_append_new(chains, explain_json_chain(derived->report, &derived->chains[i]));
-    object = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:b}", "schema", SCHEMA, "id",
-                       derived->name, "unit", derived->unit, "formula", derived->formula, "terms",
-                       jsonvalues_finished(terms, failed), "chains", chains, "recomputed",
-                       jsonvalues_triple(derived->recomputed), "reported",
-                       jsonvalues_triple(derived->value), "agrees", derived->agrees);
-    return jsonvalues_write(object, stream);
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:b}", "schema", SCHEMA, "id",
+                     derived->name, "unit", derived->unit, "formula", derived->formula, "terms",
+                     jsonvalues_finished(terms, failed), "chains", chains, "recomputed",
+                     jsonvalues_triple(derived->recomputed), "reported",
+                     jsonvalues_triple(derived->value), "agrees", derived->agrees);
+}
+
+bool derived_write_json(const struct derived *derived, FILE *stream)
+{
+    return jsonvalues_write(derived_json(derived), stream);
 }

@@ -302,7 +302,7 @@ static const char *scope_name(enum explain_scope scope)
     return names[scope];
 }
 
-static json_t *json_explanation(const struct explanation *explanation)
+json_t *explain_json(const struct explanation *explanation)
 {
     const struct month_report *report = explanation->report;
     json_t *object = json_part(explanation, &explanation->figure);
@@ -325,5 +325,5 @@ static json_t *json_explanation(const struct explanation *explanation)
 
 bool explain_write_json(const struct explanation *explanation, FILE *stream)
 {
-    return jsonvalues_write(json_explanation(explanation), stream);
+    return jsonvalues_write(explain_json(explanation), stream);
 }

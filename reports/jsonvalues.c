@@ -30,14 +30,24 @@ json_t *jsonvalues_time(int64_t time_s)
     return json_sprintf("%s%.3s:%s", clock, zone, zone + 3);
 }
 
-bool jsonvalues_write(json_t *object, FILE *stream)
+/* Frees OBJECT. */
+static bool dump(json_t *object, FILE *stream, size_t layout)
 {
     bool written =
-        object &&
-        json_dumpf(object, stream, JSON_INDENT(2) | JSON_REAL_PRECISION(JSONVALUES_DIGITS)) == 0;
+        object && json_dumpf(object, stream, layout | JSON_REAL_PRECISION(JSONVALUES_DIGITS)) == 0;
 
     if (!object)
         errno = EILSEQ; /* a label that is not UTF-8, far sooner than lack of memory */
     json_decref(object);
-    return written && fputc('\n', stream) != EOF && fflush(stream) == 0;
+    return written && fputc('\n', stream) != EOF;
+}
+
+bool jsonvalues_write(json_t *object, FILE *stream)
+{
+    return dump(object, stream, JSON_INDENT(2)) && fflush(stream) == 0;
+}
+
+bool jsonvalues_write_line(json_t *object, FILE *stream)
+{
+    return dump(object, stream, JSON_COMPACT);
 }

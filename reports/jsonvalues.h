@@ -26,5 +26,7 @@ json_t *jsonvalues_finished(json_t *value, int failed);
 /* Writes OBJECT, which is freed, as a whole file. Returns false with errno set when the stream
  * fails, or OBJECT is NULL. */
 bool jsonvalues_write(json_t *object, FILE *stream);
+/* The same as one line of many (https://jsonlines.org); the stream is not flushed. */
+bool jsonvalues_write_line(json_t *object, FILE *stream);
 
 #endif

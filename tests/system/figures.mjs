@@ -3,7 +3,7 @@
  * evaluated here, must give the number that the report has, and so must every figure that it names in turn. With
  * "names" explain is not asked: only that each figure has a name.
  * SPDX-License-Identifier: GPL-3.0-or-later */
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
@@ -19,14 +19,38 @@ const same = (a, b) => ENDS.every((end) => a[end] === b[end]);
 // -- What explain says of a name -------------------------------------------------------------------------
 
 const known = new Map();
+const answers = new Map(); /* null: it was refused */
+const refusals = [];
+let collecting = false;
 
-function ask(name) {
-    try {
-        return JSON.parse(execFileSync(iagmeter, ['explain', name, '-c', configuration, '--format', 'json'],
-            { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 26 }));
-    } catch (error) {
-        fail(`${name} is refused: ${String(error.stderr || error).trim()}`);
-        return null;
+/* All of them by one program, which reads the ledger once. */
+function askFor(names) {
+    const { stdout, stderr } = spawnSync(iagmeter, ['explain', '--batch', '-', '-c', configuration, '--format', 'json'],
+        { encoding: 'utf8', input: names.map((name) => `${name}\n`).join(''), maxBuffer: 1 << 30 });
+    const lines = stdout.trim() ? stdout.trim().split('\n').map((line) => JSON.parse(line)) : [];
+    if (lines.length !== names.length) refusals.push(`${lines.length} of ${names.length} names are answered: ${stderr.trim()}`);
+    lines.forEach(({ figure, explanation, error }, i) => {
+        if (figure !== names[i]) refusals.push(`${names[i]} is answered as ${figure}`);
+        if (error) refusals.push(`${names[i]} is refused: ${error}`);
+        answers.set(names[i], explanation ?? null);
+    });
+}
+
+/* What an answer names in turn. */
+function namedBy(name, answer) {
+    if (!answer) return [];
+    if (answer.schema.startsWith('iagmeter-derived/')) return answer.terms.map(({ id }) => id).filter(Boolean);
+    const indicator = name.split('/')[3];
+    const ofParts = answer.parts.map(({ figures }) => figures[indicator].id);
+    return indicator === 'gwp_kgco2e' ? [...GWP_PARTS.map((part) => name.replace(indicator, part)), ...ofParts] : ofParts;
+}
+const GWP_PARTS = ['gwp_use_kgco2e', 'gwp_embodied_kgco2e'];
+
+/* Names, those that their explanations name, and so on. */
+function askForAll(names) {
+    for (let asked = [...new Set(names)]; asked.length > 0;) {
+        askFor(asked);
+        asked = [...new Set(asked.flatMap((name) => namedBy(name, answers.get(name))))].filter((name) => !answers.has(name));
     }
 }
 
@@ -127,7 +151,7 @@ function explainSum(name, answer) {
         if (!same(sum, figure)) fail(`${name}: its parts are ${JSON.stringify(sum)}, not ${JSON.stringify(figure)}`);
     }
     if (indicator === 'gwp_kgco2e') {
-        const [use, embodied] = ['gwp_use_kgco2e', 'gwp_embodied_kgco2e'].map((part) => explained(name.replace(indicator, part)));
+        const [use, embodied] = GWP_PARTS.map((part) => explained(name.replace(indicator, part)));
         if (!use || !embodied || !ENDS.every((end) => use[end] + embodied[end] === figure[end]))
             fail(`${name}: it is not use and manufacture`);
     }
@@ -139,8 +163,9 @@ function explainSum(name, answer) {
 function explained(name) {
     if (known.has(name)) return known.get(name);
     known.set(name, null);
-    if (only === 'names') return null;
-    const answer = ask(name);
+    if (only === 'names' || collecting) return null;
+    const answer = answers.get(name);
+    if (answer === undefined) fail(`${name} was not asked for`);
     if (answer) known.set(name, answer.schema.startsWith('iagmeter-derived/') ? explainDerived(name, answer) : explainSum(name, answer));
     return known.get(name);
 }
@@ -199,17 +224,18 @@ function walk(value, path) {
     }
 }
 const report = JSON.parse(readFileSync(`${prefix}.json`, 'utf8'));
-walk(report, '');
 
 // -- CSV -------------------------------------------------------------------------------------------------
 
 const fields = (line) => [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(([, quoted, plain]) => quoted ?? plain);
 const [columns, ...records] = readFileSync(`${prefix}.csv`, 'utf8').trim().split('\n').map(fields);
-for (const record of records) {
-    const row = Object.fromEntries(columns.map((column, i) => [column, record[i]]));
-    found.csv++;
-    if (!row.figure) fail(`CSV ${record}: a figure without a name`);
-    else check(`CSV ${record}`, row.figure, { low: Number(row.low), central: Number(row.central), high: Number(row.high) });
+function walkTable() {
+    for (const record of records) {
+        const row = Object.fromEntries(columns.map((column, i) => [column, record[i]]));
+        found.csv++;
+        if (!row.figure) fail(`CSV ${record}: a figure without a name`);
+        else check(`CSV ${record}`, row.figure, { low: Number(row.low), central: Number(row.central), high: Number(row.high) });
+    }
 }
 
 // -- HTML ------------------------------------------------------------------------------------------------
@@ -309,7 +335,6 @@ function endOf(named, stack) {
 
 /* Headings and names of rows; cells of words. */
 const isLabel = (stack) => stack.some(({ element, kind }) => element === 'th' || (element === 'td' && kind !== 'n'));
-walkPage();
 
 const anchors = [...page.matchAll(/ id="([^"]*)"/g)].map(([, id]) => id);
 for (const id of anchors) if (anchors.indexOf(id) !== anchors.lastIndexOf(id)) fail(`HTML: two anchors ${id}`);
@@ -317,23 +342,46 @@ for (const id of anchors) if (anchors.indexOf(id) !== anchors.lastIndexOf(id)) f
 // -- Text ------------------------------------------------------------------------------------------------
 
 const NO_FIGURES = [/^Empreinte (?:annuelle )?de /, /^Mois en cours/, /^Année en cours/, /^Par rapport à /, /^Rapport provisoire/, /^Aucun couple /, /^Direction  /, /^Objectifs de l’année/, /^\//, /^Aucune ligne/];
-for (const line of readFileSync(printed, 'utf8').split('\n')) {
-    if (!/\d/.test(line) || NO_FIGURES.some((pattern) => pattern.test(line))) continue;
-    const inBrackets = [...line.matchAll(/\[([^\]]+)\]/g)].map(([, name]) => name);
-    const ofRow = line.match(/ (\d{4}(?:-\d\d)?\/\S+\/\.)$/)?.[1];
-    const names = ofRow ? ['requests', 'energy_kwh', 'water_l', 'gwp_kgco2e'].map((indicator) => `${ofRow}/${indicator}`) : inBrackets;
-    found.text += names.length;
-    if (names.length === 0) fail(`text "${line}": figures without a name`);
-    names.forEach(explained);
-    if (!ofRow) continue;
-    const cells = line.match(/\S+ \([^)]*\)/g).slice(-4);
-    cells.forEach((cell, i) => {
-        const [central, low, high] = cell.match(new RegExp(NUMBER.source, 'g'));
-        compareText(`text "${cell}"`, names[i], 'central', central);
-        compareText(`text "${cell}"`, names[i], 'low', low);
-        compareText(`text "${cell}"`, names[i], 'high', high);
-    });
+function walkText() {
+    for (const line of readFileSync(printed, 'utf8').split('\n')) {
+        if (!/\d/.test(line) || NO_FIGURES.some((pattern) => pattern.test(line))) continue;
+        const inBrackets = [...line.matchAll(/\[([^\]]+)\]/g)].map(([, name]) => name);
+        const ofRow = line.match(/ (\d{4}(?:-\d\d)?\/\S+\/\.)$/)?.[1];
+        const names = ofRow ? ['requests', 'energy_kwh', 'water_l', 'gwp_kgco2e'].map((indicator) => `${ofRow}/${indicator}`) : inBrackets;
+        found.text += names.length;
+        if (names.length === 0) fail(`text "${line}": figures without a name`);
+        names.forEach(explained);
+        if (!ofRow) continue;
+        const cells = line.match(/\S+ \([^)]*\)/g).slice(-4);
+        cells.forEach((cell, i) => {
+            const [central, low, high] = cell.match(new RegExp(NUMBER.source, 'g'));
+            compareText(`text "${cell}"`, names[i], 'central', central);
+            compareText(`text "${cell}"`, names[i], 'low', low);
+            compareText(`text "${cell}"`, names[i], 'high', high);
+        });
+    }
 }
+
+// -- All of it -------------------------------------------------------------------------------------------
+
+function walkAll() {
+    walk(report, '');
+    walkTable();
+    walkPage();
+    walkText();
+}
+
+if (only !== 'names') { /* once for the names alone */
+    collecting = true;
+    walkAll();
+    askForAll([...known.keys()]);
+    collecting = false;
+    known.clear();
+    problems.length = 0;
+    refusals.forEach(fail);
+    for (const kind of Object.keys(found)) found[kind] = 0;
+}
+walkAll();
 
 for (const problem of [...new Set(problems)].slice(0, 40)) console.error(problem);
 console.log(`${month}: figures with a name: ${Object.entries(found).map(([kind, count]) => `${count} ${kind}`).join(', ')}; ${known.size} names are explained`);

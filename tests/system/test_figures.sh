@@ -93,6 +93,41 @@ for scope in total direction service shares images per-request per-1000-tokens-o
         fail "no figure of scope $scope has a name"
 done
 
+# ---- A list of figures: each as it is alone; what is wrong is told with its line, and keeps nothing else from it ----
+
+{ printf '\357\273\277# what to explain\n\n'; printf '%s\r\n' "$last/DSN/./energy_kwh" "  $last . chatgpt-web water_l"
+  echo "$last/@per-request/./energy_wh"; } >"$directory/list"
+expect 0 "$build/iagmeter" explain --batch "$directory/list" -c "$conf" --lang en
+cp "$directory/out" "$directory/listed"
+: >"$directory/single"
+for name in "$last/DSN/./energy_kwh" "$last/./chatgpt-web/water_l" "$last/@per-request/./energy_wh"; do
+    expect 0 "$build/iagmeter" explain "$name" -c "$conf" --lang en
+    [ ! -s "$directory/single" ] || echo >>"$directory/single"
+    cat "$directory/out" >>"$directory/single"
+done
+cmp "$directory/listed" "$directory/single" || fail "a list is not explained as its figures are alone"
+{ echo "$last/DSN/./energy_kwh"; echo "$last/@per-request/./nothing"; echo 1999-13; echo 2024-10 DSN . energy_kwh more; printf 'a\0b\n'
+  head -c 600 /dev/zero | tr '\0' a; echo; echo "$last/././requests"; } >"$directory/list"
+expect 2 "$build/iagmeter" explain --batch "$directory/list" -c "$conf" --format json
+node -e 'const lines = require("fs").readFileSync(process.argv[1], "utf8").trim().split("\n").map(JSON.parse);
+    process.exit(lines.map(({ explanation, error }) => explanation ? "y" : error ? "n" : "?").join("") === "ynnnnny" ? 0 : 1)' \
+    "$directory/out" || fail "not an answer for each line"
+for line in ':2: the report of 2024-10 has no figure' ':3: "1999-13" is not a month' ':4: explain takes a month' ':5: a line that is too long' \
+    ':6: a line that is too long' 'iagmeter: 5 of 7 figures could not be explained'; do
+    grep -qF "$line" "$directory/err" || fail "not told: $line"
+done
+[ "$(wc -l <"$directory/err")" -eq 6 ] || fail "more is told than what is wrong"
+expect 2 "$build/iagmeter" explain --batch /dev/null -c "$conf"
+sentence 'no figure is named'
+expect 2 "$build/iagmeter" explain --batch "$directory/none" -c "$conf"
+sentence 'No such file'
+expect 1 "$build/iagmeter" explain "$last" --batch "$directory/list" -c "$conf"
+sentence 'not both'
+expect 1 "$build/iagmeter" explain --batch "$directory/list" --format html -c "$conf"
+sentence 'a page is of one figure'
+expect 1 "$build/iagmeter" explain -c "$conf"
+sentence 'explain takes a month'
+
 # The terms have names, too, in all formats; what the report has not is refused.
 expect 0 "$build/iagmeter" explain "$last/@per-request/./energy_wh" -c "$conf"
 grep -qF "[$last/././energy_kwh]" "$directory/out" || fail "the terms have no names"

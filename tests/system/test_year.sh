@@ -83,7 +83,8 @@ sentence 'no data for the months of 1999'
 
 # ---- Every figure has a name; those of the sums, of each kind, are explained ----
 
-expect 0 node "$here/figures.mjs" "$directory/report/$year" "$directory/printed" "$build/iagmeter" "$conf" names
+expect 0 node "$here/figures.mjs" "$directory/report/$year" "$directory/printed" "$build/iagmeter" "$conf" all
+cat "$directory/out"
 
 field() { # FIGURE COLUMN: its value in the CSV
     awk -F , -v figure="$1" -v column="$2" '$NF == figure { print $column; exit }' "$directory/report/$year.csv"
