@@ -142,7 +142,9 @@ unit: $(UNIT_TESTS) | all ## run the unit tests
 	@rm -f $(BUILD)/unit-failed; printf '%s\n' $(LONGEST) $(filter-out $(LONGEST),$^) | xargs -P $$((2 * $$(nproc))) -I '{}' sh -c \
 	  '{} >{}.out 2>&1 || echo {} >>$(BUILD)/unit-failed; flock $(BUILD)/unit-lock cat {}.out'
 	@if [ -s $(BUILD)/unit-failed ]; then \
-	  echo "unit tests that failed: $$(cat $(BUILD)/unit-failed)" >&2; exit 1; fi; \
+	  for test in $$(cat $(BUILD)/unit-failed); do \
+	    echo "--- $$test:"; grep -v '^\[ RUN  \|^\[       OK' $$test.out | tail -n 25; done >&2; \
+	  echo "unit tests that failed:" $$(cat $(BUILD)/unit-failed) >&2; exit 1; fi; \
 	echo "unit tests: all $(words $^) programs passed"
 
 system: all $(RUN_SYSTEM) $(TEST_LIBS) $(BUILD)/tests/bench/nvml_sample $(BUILD)/tests/bench/send ## run the system tests: whole programs, driven by shell scripts

@@ -1095,17 +1095,17 @@ static void abandon_captures(struct supervisor *supervisor)
  * their sockets. */
 static bool start_meter_and_captures(struct supervisor *supervisor)
 {
-    const struct config *config = supervisor->config;
-
     if (!start_meter(supervisor))
         return false;
     for (unsigned i = 0; i < supervisor->capture_count; i++)
         fork_collector(supervisor, &supervisor->captures[i]);
     source_close(supervisor->shared); /* no packet is to be seen here */
     supervisor->shared = NULL;
-    if (await_ready(supervisor, &supervisor->meter, SENDER_METER, &supervisor->status) &&
-        rules_send_names(supervisor->meter.control, config->catalogue, config->directions))
-        return true;
+    if (await_ready(supervisor, &supervisor->meter, SENDER_METER, &supervisor->status)) {
+        if (tell_names(supervisor))
+            return true;
+        log_line(LOG_PRIORITY_ERROR, "the meter takes no names");
+    }
     abandon_captures(supervisor);
     return false;
 }

@@ -117,6 +117,12 @@ static int supervise(const char *file)
     return supervise_workers(file, 1);
 }
 
+static void assert_status(int status, int expected)
+{
+    if (status != expected)
+        fail_msg("ended with status %d, not %d:\n%s", status, expected, logged);
+}
+
 static struct ledger *open_ledger(bool writable)
 {
     char error[2 * PATH_MAX];
@@ -147,7 +153,7 @@ static void a_file_goes_through_all_processes_into_the_ledger(void **state)
 {
     (void)state;
     use_real_meter();
-    assert_int_equal(supervise(DEMO_CAPTURE), EXIT_SUCCESS);
+    assert_status(supervise(DEMO_CAPTURE), EXIT_SUCCESS);
     assert_string_equal(logged, "");
     assert_int_equal(recorded_flows(), (unsigned)demo_truth(2));
 }
@@ -159,7 +165,7 @@ static void a_file_that_cannot_be_read_is_trouble(void **state)
     (void)state;
     use_real_meter();
     scratch_path(path, "missing.pcap");
-    assert_int_equal(supervise(path), EXIT_TROUBLE);
+    assert_status(supervise(path), EXIT_TROUBLE);
     assert_one_line(logged, path, "No such file");
     assert_int_equal(recorded_flows(), 0);
 }
@@ -168,7 +174,7 @@ static void workers_share_a_file(void **state)
 {
     (void)state;
     use_real_meter();
-    assert_int_equal(supervise_workers(DEMO_CAPTURE, 3), EXIT_SUCCESS);
+    assert_status(supervise_workers(DEMO_CAPTURE, 3), EXIT_SUCCESS);
     assert_string_equal(logged, "");
     assert_int_equal(recorded_flows(), (unsigned)demo_truth(2));
 }
@@ -180,11 +186,11 @@ static void what_is_wrong_with_a_shared_file_is_said_once(void **state)
     (void)state;
     use_real_meter();
     scratch_path(path, "missing.pcap");
-    assert_int_equal(supervise_workers(path, 2), EXIT_TROUBLE);
+    assert_status(supervise_workers(path, 2), EXIT_TROUBLE);
     assert_one_line(logged, path, "No such file");
     scratch_write("empty.pcap", "");
     scratch_path(path, "empty.pcap");
-    assert_int_equal(supervise_workers(path, 2), EXIT_TROUBLE);
+    assert_status(supervise_workers(path, 2), EXIT_TROUBLE);
     assert_one_line(logged, path, "the file is empty");
     assert_int_equal(recorded_flows(), 0);
 }
@@ -197,7 +203,7 @@ static void a_ledger_in_use_is_trouble(void **state)
     use_real_meter();
     scratch_mkdir("state");
     ledger = open_ledger(true);
-    assert_int_equal(supervise(DEMO_CAPTURE), EXIT_TROUBLE);
+    assert_status(supervise(DEMO_CAPTURE), EXIT_TROUBLE);
     ledger_close(ledger);
     assert_one_line(logged, "ledger.lock", "another iagmeterd");
     assert_int_equal(recorded_flows(), 0);
@@ -209,7 +215,7 @@ static void a_state_directory_that_cannot_be_made_is_trouble(void **state)
     use_real_meter();
     snprintf(config->state_directory, sizeof(config->state_directory), "%s/not/there",
              scratch_directory);
-    assert_int_equal(supervise(DEMO_CAPTURE), EXIT_TROUBLE);
+    assert_status(supervise(DEMO_CAPTURE), EXIT_TROUBLE);
     assert_one_line(logged, "not/there", "No such file");
 }
 
@@ -220,7 +226,7 @@ static void without_a_meter_nothing_starts(void **state)
         fprintf(stderr, "skipped: a meter is installed\n");
         skip();
     }
-    assert_int_equal(supervise(DEMO_CAPTURE), EXIT_TROUBLE);
+    assert_status(supervise(DEMO_CAPTURE), EXIT_TROUBLE);
     assert_one_line(logged, "iagmeter-meter", "cannot run");
 }
 
@@ -228,18 +234,18 @@ static void a_meter_that_fails_to_start_gives_its_status(void **state)
 {
     (void)state;
     use_script("exit 1");
-    assert_int_equal(supervise(DEMO_CAPTURE), EXIT_CONFIGURATION);
+    assert_status(supervise(DEMO_CAPTURE), EXIT_CONFIGURATION);
     use_script("exit 0");
-    assert_int_equal(supervise(DEMO_CAPTURE), EXIT_TROUBLE); /* it should have stayed */
+    assert_status(supervise(DEMO_CAPTURE), EXIT_TROUBLE); /* it should have stayed */
     use_script("kill -9 $$");
-    assert_int_equal(supervise(DEMO_CAPTURE), EXIT_TROUBLE);
+    assert_status(supervise(DEMO_CAPTURE), EXIT_TROUBLE);
 }
 
 static void a_meter_that_breaks_the_rules_is_killed(void **state)
 {
     (void)state;
     use_script("echo something else >&3; exec sleep 1000");
-    assert_int_equal(supervise(DEMO_CAPTURE), EXIT_TROUBLE);
+    assert_status(supervise(DEMO_CAPTURE), EXIT_TROUBLE);
     assert_one_line(logged, "meter", "impossible message");
 }
 
@@ -268,7 +274,7 @@ static void that_no_process_can_be_started_is_said(void **state)
     (void)state;
     scratch_mkdir("state");
     assert_int_equal(chmod(scratch_directory, 0755), 0);
-    assert_int_equal(supervise_alone(), EXIT_TROUBLE);
+    assert_status(supervise_alone(), EXIT_TROUBLE);
     assert_one_line(logged, "no process can be started for the meter", "unavailable");
 }
 
@@ -277,7 +283,7 @@ static void no_core_file_is_made_of_the_start_up_process(void **state)
 {
     (void)state;
     use_script("awk '/^Max core file size/ { print $5, $6 }' /proc/$PPID/limits >&2; exit 1");
-    assert_int_equal(supervise(DEMO_CAPTURE), EXIT_CONFIGURATION);
+    assert_status(supervise(DEMO_CAPTURE), EXIT_CONFIGURATION);
     assert_string_equal(logged, "0 0\n");
 }
 
@@ -328,10 +334,10 @@ static void a_replay_of_which_sums_are_refused_is_trouble(void **state)
     message_start(&message, MESSAGE_CLOSED);
     message.interval_start = 1800000000;
     message.body.coverage.packets = 1;
-    assert_int_equal(status_of_meter(&message), EXIT_SUCCESS);
+    assert_status(status_of_meter(&message), EXIT_SUCCESS);
     assert_string_equal(logged, "");
     message.body.coverage.packets_filtered = 2;
-    assert_int_equal(status_of_meter(&message), EXIT_TROUBLE);
+    assert_status(status_of_meter(&message), EXIT_TROUBLE);
     assert_one_line(logged, "capture process", "impossible message");
 }
 
@@ -393,6 +399,18 @@ static int be_a_busy_meter(void)
     say(MESSAGE_RELOADED);
     poll(NULL, 0, BUSY_MS);
     told = told && hear_names();
+    kill(getppid(), SIGTERM);
+    return told ? EXIT_SUCCESS : EXIT_TROUBLE;
+}
+
+/* Does not listen for some time once it is ready. */
+static int be_a_meter_that_begins_busy(void)
+{
+    bool told;
+
+    say(MESSAGE_READY);
+    poll(NULL, 0, BUSY_MS);
+    told = hear_names();
     kill(getppid(), SIGTERM);
     return told ? EXIT_SUCCESS : EXIT_TROUBLE;
 }
@@ -501,6 +519,8 @@ static int be_a_meter(const char *kind)
 {
     if (strcmp(kind, "told") == 0)
         return be_a_told_meter();
+    if (strcmp(kind, "begins busy") == 0)
+        return be_a_meter_that_begins_busy();
     if (strcmp(kind, "late") == 0)
         return be_a_late_meter();
     return strcmp(kind, "patient") == 0 ? be_a_patient_meter() : be_a_busy_meter();
@@ -516,18 +536,25 @@ static void be_the_meter(const char *kind)
              "http://127.0.0.1:1/metrics");
 }
 
+static void names_come_to_a_meter_that_begins_busy(void **state)
+{
+    (void)state;
+    be_the_meter("begins busy");
+    assert_status(supervise(NULL), EXIT_SUCCESS);
+}
+
 static void new_names_come_to_a_meter_that_is_busy(void **state)
 {
     (void)state;
     be_the_meter("busy");
-    assert_int_equal(supervise(NULL), EXIT_SUCCESS);
+    assert_status(supervise(NULL), EXIT_SUCCESS);
 }
 
 static void a_meter_that_is_late_is_not_alone_with_new_files(void **state)
 {
     (void)state;
     be_the_meter("late");
-    assert_int_equal(supervise(NULL), EXIT_SUCCESS);
+    assert_status(supervise(NULL), EXIT_SUCCESS);
 }
 
 static void counters_may_take_their_time(void **state)
@@ -535,7 +562,7 @@ static void counters_may_take_their_time(void **state)
     (void)state;
     be_the_meter("patient");
     assert_int_equal(symlink("/proc/self/exe", counters_beside), 0);
-    assert_int_equal(supervise(NULL), EXIT_SUCCESS);
+    assert_status(supervise(NULL), EXIT_SUCCESS);
 }
 
 static void an_interface_that_is_not_there_yet_is_waited_for(void **state)
@@ -557,10 +584,11 @@ static void an_interface_that_is_not_there_yet_is_waited_for(void **state)
     setenv("NOTIFY_SOCKET", socket_name, 1);
     status = supervise(NULL);
     unsetenv("NOTIFY_SOCKET");
-    assert_int_equal(status, EXIT_SUCCESS);
-    assert_int_equal(count_of(logged, "\n"), 2);
-    assert_int_equal(count_of(logged, "interface " ABSENT ": there is no such interface"), 1);
-    assert_int_equal(count_of(logged, "no interface can be metered yet: trying again"), 1);
+    assert_status(status, EXIT_SUCCESS);
+    if (count_of(logged, "\n") != 2 ||
+        count_of(logged, "interface " ABSENT ": there is no such interface") != 1 ||
+        count_of(logged, "no interface can be metered yet: trying again") != 1)
+        fail_msg("not what is to be said of an interface that is not there:\n%s", logged);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -580,6 +608,7 @@ int main(int argc, char **argv)
         TEST(that_no_process_can_be_started_is_said),
         TEST(no_core_file_is_made_of_the_start_up_process),
         TEST(a_replay_of_which_sums_are_refused_is_trouble),
+        TEST(names_come_to_a_meter_that_begins_busy),
         TEST(new_names_come_to_a_meter_that_is_busy),
         TEST(a_meter_that_is_late_is_not_alone_with_new_files),
         TEST(counters_may_take_their_time),
@@ -590,7 +619,7 @@ int main(int argc, char **argv)
         return be_a_meter(getenv(KIND));
     if (argc > 0 && strcmp(argv[0], "iagmeter-counters") == 0)
         return be_slow_counters();
-    alarm(120); /* a process that does not end must not hang the suite */
+    alarm(240); /* a process that does not end must not hang the suite */
     setenv("LSAN_OPTIONS", "detect_leaks=0", 1); /* for the meter, which is another program */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
