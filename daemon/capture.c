@@ -40,9 +40,9 @@ struct capture {
     const struct capture_setup *setup;
     struct source *source;
     struct metering *metering;
-    bool absent;   /* the interface is not there, or down */
-    bool ahead;    /* the source is read ahead by a thread */
-    bool filtered; /* the kernel drops what it is told to */
+    enum source_obstacle obstacle; /* to opening the interface */
+    bool ahead;                    /* the source is read ahead by a thread */
+    bool filtered;                 /* the kernel drops what it is told to */
     /* Rules in use when they came by message; the first ones belong to the configuration. */
     struct rules current;
     struct rules coming;
@@ -441,13 +441,14 @@ static void tell_buffer(const struct capture *capture)
                  interface->name, bytes >> 20, interface->buffer_mib);
 }
 
-/* Of several workers one tells for all that the interface is not there. */
+/* Of several workers one tells for all that the interface is not there, or that rights are missing.
+ */
 static bool is_known(const struct capture *capture)
 {
     const struct capture_setup *setup = capture->setup;
 
-    return (setup->again && setup->again_absent == capture->absent) ||
-           (capture->absent && setup->worker > 0);
+    return (setup->again && setup->again_absent == (capture->obstacle == SOURCE_ABSENT)) ||
+           (capture->obstacle != SOURCE_OTHERWISE && setup->worker > 0);
 }
 
 static bool open_source(struct capture *capture)
@@ -462,7 +463,7 @@ static bool open_source(struct capture *capture)
         capture->source = source_open_files(setup->files, setup->file_count, error, sizeof(error));
     else
         capture->source = source_open_interface(setup->interface, setup->fanout_group,
-                                                &capture->absent, error, sizeof(error));
+                                                &capture->obstacle, error, sizeof(error));
     if (!capture->source && !is_known(capture))
         log_line(LOG_PRIORITY_ERROR, "%s", error);
     if (capture->source)
@@ -541,7 +542,7 @@ int capture_run(const struct capture_setup *setup)
     int status = EXIT_TROUBLE;
 
     if (!open_source(&capture)) {
-        status = capture.absent ? EXIT_ABSENT : EXIT_TROUBLE;
+        status = capture.obstacle == SOURCE_ABSENT ? EXIT_ABSENT : EXIT_TROUBLE;
         goto out;
     }
     if (!take_memory(&capture)) {

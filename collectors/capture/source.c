@@ -38,7 +38,7 @@ struct source {
     struct sharedfile *shared;
     bool joined; /* the shared file, as this worker */
     unsigned worker;
-    bool absent;             /* the interface could not be opened, but may be later */
+    enum source_obstacle obstacle;
     int *descriptors;        /* of the files of either kind */
     int link_type;           /* of the interface */
     uint32_t kernel_dropped; /* as last read; 32 bits, wraps */
@@ -111,9 +111,18 @@ static const char *activation_advice(int status)
     }
 }
 
-static bool is_absence(int status)
+static enum source_obstacle obstacle_of(int status)
 {
-    return status == PCAP_ERROR_NO_SUCH_DEVICE || status == PCAP_ERROR_IFACE_NOT_UP;
+    switch (status) {
+    case PCAP_ERROR_NO_SUCH_DEVICE:
+    case PCAP_ERROR_IFACE_NOT_UP:
+        return SOURCE_ABSENT;
+    case PCAP_ERROR_PERM_DENIED:
+    case PCAP_ERROR_PROMISC_PERM_DENIED:
+        return SOURCE_FORBIDDEN;
+    default:
+        return SOURCE_OTHERWISE;
+    }
 }
 
 static bool activate(struct source *source, const struct interface_config *interface, char *error,
@@ -131,7 +140,7 @@ static bool activate(struct source *source, const struct interface_config *inter
     status = pcap_activate(pcap);
     if (status >= 0)
         return true;
-    source->absent = is_absence(status);
+    source->obstacle = obstacle_of(status);
     snprintf(error, error_size, "interface %s: %s", interface->name,
              activation_advice(status) ? activation_advice(status) : pcap_geterr(pcap));
     return false;
@@ -263,14 +272,14 @@ bool source_interface_exists(const char *name)
 }
 
 struct source *source_open_interface(const struct interface_config *interface,
-                                     uint16_t fanout_group, bool *absent, char *error,
-                                     size_t error_size)
+                                     uint16_t fanout_group, enum source_obstacle *obstacle,
+                                     char *error, size_t error_size)
 {
     const char *const name = interface->name;
     struct source *source = source_new(&name, 1);
 
-    if (absent)
-        *absent = false;
+    if (obstacle)
+        *obstacle = SOURCE_OTHERWISE;
     if (!source) {
         snprintf(error, error_size, "out of memory");
         return NULL;
@@ -279,8 +288,8 @@ struct source *source_open_interface(const struct interface_config *interface,
         take_ring(source, interface, error, error_size) &&
         join_group(source, fanout_group, error, error_size))
         return source;
-    if (absent)
-        *absent = source->absent;
+    if (obstacle)
+        *obstacle = source->obstacle;
     source_close(source);
     return NULL;
 }

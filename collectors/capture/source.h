@@ -41,11 +41,16 @@ bool source_interface_exists(const char *name);
  * in a sandbox, and is where what is no capture is SOURCE_BROKEN. Those who open an interface with
  * the same FANOUT_GROUP, not 0, share its packets: both ways of a flow always go to the same one of
  * them (packet(7)). One file may be "-" for standard input. Several, at most SOURCE_FILES, are read
- * as one capture, by the time of their first packets (capturefile.h). *ABSENT (may be NULL):
- * whether it fails because the interface is not there, or down, so that it may be opened later. */
+ * as one capture, by the time of their first packets (capturefile.h). *OBSTACLE (may be NULL):
+ * what is in the way of an interface. */
+enum source_obstacle {
+    SOURCE_OTHERWISE,
+    SOURCE_ABSENT,    /* it is not there, or down: it may be opened later */
+    SOURCE_FORBIDDEN, /* rights are missing */
+};
 struct source *source_open_interface(const struct interface_config *interface,
-                                     uint16_t fanout_group, bool *absent, char *error,
-                                     size_t error_size);
+                                     uint16_t fanout_group, enum source_obstacle *obstacle,
+                                     char *error, size_t error_size);
 struct source *source_open_file(const char *path, char *error, size_t error_size);
 struct source *source_open_files(const char *const *paths, unsigned count, char *error,
                                  size_t error_size);

@@ -20,6 +20,7 @@
 #include <libgen.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/capability.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -591,6 +592,45 @@ static void an_interface_that_is_not_there_yet_is_waited_for(void **state)
         fail_msg("not what is to be said of an interface that is not there:\n%s", logged);
 }
 
+/* Of this process; who has it not, has nothing to give up. */
+static bool give_up(cap_value_t capability)
+{
+    cap_t capabilities = cap_get_proc();
+    bool given_up = capabilities &&
+                    cap_set_flag(capabilities, CAP_EFFECTIVE, 1, &capability, CAP_CLEAR) == 0 &&
+                    cap_set_flag(capabilities, CAP_PERMITTED, 1, &capability, CAP_CLEAR) == 0 &&
+                    cap_set_proc(capabilities) == 0;
+
+    cap_free(capabilities);
+    return given_up;
+}
+
+static int supervise_without_rights(void)
+{
+    int status;
+    pid_t child;
+
+    overhear_start();
+    child = fork();
+    if (child == 0)
+        _exit(give_up(CAP_NET_RAW) ? supervisor_run(config, NULL, 0, 1) : EXIT_SUCCESS);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    logged = overhear_stop();
+    return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_SUCCESS;
+}
+
+static void that_rights_are_missing_is_said_once(void **state)
+{
+    (void)state;
+    use_real_meter();
+    config->interface_count = 1;
+    config->kernel_filter = false;
+    config->interfaces[0] =
+        (struct interface_config){.name = "lo", .workers = 3, .snap_length = 2048, .buffer_mib = 1};
+    assert_status(supervise_without_rights(), EXIT_TROUBLE);
+    assert_one_line(logged, "interface lo: no permission to capture", "CAP_NET_RAW");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(int argc, char **argv)
@@ -613,6 +653,7 @@ int main(int argc, char **argv)
         TEST(a_meter_that_is_late_is_not_alone_with_new_files),
         TEST(counters_may_take_their_time),
         TEST(an_interface_that_is_not_there_yet_is_waited_for),
+        TEST(that_rights_are_missing_is_said_once),
     };
 
     if (argc > 0 && strcmp(argv[0], "iagmeter-meter") == 0)
