@@ -660,7 +660,7 @@ int main(int argc, char **argv)
         return be_a_meter(getenv(KIND));
     if (argc > 0 && strcmp(argv[0], "iagmeter-counters") == 0)
         return be_slow_counters();
-    alarm(240); /* a process that does not end must not hang the suite */
+    alarm(600); /* a process that does not end must not hang the suite; disks may be slow */
     setenv("LSAN_OPTIONS", "detect_leaks=0", 1); /* for the meter, which is another program */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
