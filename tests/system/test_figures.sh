@@ -95,6 +95,8 @@ done
 
 # ---- A list of figures: each as it is alone; what is wrong is told with its line, and keeps nothing else from it ----
 
+awk -F , 'NR > 1 { print $NF }' "$directory/report/$last.csv" | sort -u >"$directory/list" # as methode.md has it
+expect 0 "$build/iagmeter" explain --batch "$directory/list" -c "$conf"
 { printf '\357\273\277# what to explain\n\n'; printf '%s\r\n' "$last/DSN/./energy_kwh" "  $last . chatgpt-web water_l"
   echo "$last/@per-request/./energy_wh"; } >"$directory/list"
 expect 0 "$build/iagmeter" explain --batch "$directory/list" -c "$conf" --lang en
