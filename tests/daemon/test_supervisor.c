@@ -484,11 +484,18 @@ static int listen_as_systemd(void)
                : -1;
 }
 
+/* But for signs of life, which may come between any two: a meter that has not read its names yet is
+ * told of the interfaces later. */
 static bool next_is(int notified, const char *expected)
 {
-    char text[256] = "";
+    char text[256];
 
-    return recv(notified, text, sizeof(text) - 1, 0) > 0 && strcmp(text, expected) == 0;
+    do {
+        memset(text, 0, sizeof(text));
+        if (recv(notified, text, sizeof(text) - 1, 0) <= 0)
+            return false;
+    } while (strcmp(text, "WATCHDOG=1") == 0);
+    return strcmp(text, expected) == 0;
 }
 
 static bool hear_interfaces(void)
