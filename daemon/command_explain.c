@@ -23,7 +23,8 @@ struct session {
     const struct command_options *options;
     const struct config *config;
     int64_t now_s;
-    struct ledger *ledger; /* NULL: not needed yet */
+    struct ledger *ledger; /* NULL: not needed yet, */
+    bool no_ledger;        /* or it cannot be opened, which was said */
     char period[MONTH_ID_SIZE];
     struct month_report *month; /* of the period; NULL: not built */
     struct year_report *year;
@@ -233,6 +234,15 @@ static int explain_restated(struct session *session, const struct explain_query 
     return explain_derived(session, query, &period);
 }
 
+static bool open_ledger(struct session *session)
+{
+    if (!session->ledger && !session->no_ledger) {
+        session->ledger = command_open_ledger(session->config);
+        session->no_ledger = !session->ledger;
+    }
+    return session->ledger != NULL;
+}
+
 /* Returns the exit status; when it is not 0, with the sentence that says why. */
 static int explain_figure(struct session *session, char *const parts[], int count)
 {
@@ -244,9 +254,7 @@ static int explain_figure(struct session *session, char *const parts[], int coun
         return fail(session, EXIT_CONFIGURATION, NO_FIGURE);
     if (derived_is_factor(&query))
         return explain_factor(session, &query);
-    if (!session->ledger)
-        session->ledger = command_open_ledger(session->config);
-    if (!session->ledger)
+    if (!open_ledger(session))
         return EXIT_TROUBLE;
     if (derived_is_restated(&query) && !period_find_month(query.month, session->now_s, &month))
         return explain_restated(session, &query);

@@ -119,6 +119,9 @@ for line in ':2: the report of 2024-10 has no figure' ':3: "1999-13" is not a mo
     grep -qF "$line" "$directory/err" || fail "not told: $line"
 done
 [ "$(wc -l <"$directory/err")" -eq 6 ] || fail "more is told than what is wrong"
+sed "s|^state_directory = .*|state_directory = \"$directory/no-state\";|" "$conf" >"$directory/without.conf"
+expect 2 "$build/iagmeter" explain --batch "$directory/list" -c "$directory/without.conf"
+[ "$(grep -c '^iagmeter: .*no-state' "$directory/err")" -eq 1 ] || fail "that there is no ledger is not said once"
 expect 2 "$build/iagmeter" explain --batch /dev/null -c "$conf"
 sentence 'no figure is named'
 expect 2 "$build/iagmeter" explain --batch "$directory/none" -c "$conf"
