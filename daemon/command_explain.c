@@ -61,8 +61,10 @@ static int fail(struct session *session, int status, const char *error)
 /* -- Writing ---------------------------------------------------------------------------------- */
 
 /* One of many has its name beside it. */
-static bool write_line(const struct session *session, json_t *explanation)
+static bool write_json(const struct session *session, json_t *explanation)
 {
+    if (!session->asked)
+        return jsonvalues_write(explanation, stdout);
     return jsonvalues_write_line(
         json_pack("{s:s, s:o}", "figure", session->asked, "explanation", explanation), stdout);
 }
@@ -77,39 +79,36 @@ static bool write_error_line(const struct session *session, const char *error)
                                  stdout);
 }
 
-static bool is_json(const struct session *session)
+static bool is_format(const struct session *session, const char *format)
 {
-    return strcmp(session->options->format, "json") == 0;
+    return strcmp(session->options->format, format) == 0;
+}
+
+static int written_status(struct session *session, bool written)
+{
+    return written ? EXIT_SUCCESS : fail(session, EXIT_TROUBLE, NOT_WRITTEN);
 }
 
 static int write_explanation(struct session *session, const struct explanation *explanation)
 {
     enum text_language language = text_language(session->options->language);
-    bool written;
 
-    if (is_json(session))
-        written = session->asked ? write_line(session, explain_json(explanation))
-                                 : explain_write_json(explanation, stdout);
-    else
-        written = strcmp(session->options->format, "html") == 0
-                      ? explain_write_html(explanation, language, stdout)
-                      : explain_write_text(explanation, language, stdout);
-    return written ? EXIT_SUCCESS : fail(session, EXIT_TROUBLE, NOT_WRITTEN);
+    if (is_format(session, "json"))
+        return written_status(session, write_json(session, explain_json(explanation)));
+    return written_status(session, is_format(session, "html")
+                                       ? explain_write_html(explanation, language, stdout)
+                                       : explain_write_text(explanation, language, stdout));
 }
 
 static int write_derived(struct session *session, const struct derived *derived)
 {
     enum text_language language = text_language(session->options->language);
-    bool written;
 
-    if (is_json(session))
-        written = session->asked ? write_line(session, derived_json(derived))
-                                 : derived_write_json(derived, stdout);
-    else
-        written = strcmp(session->options->format, "html") == 0
-                      ? derived_write_html(derived, language, stdout)
-                      : derived_write_text(derived, language, stdout);
-    return written ? EXIT_SUCCESS : fail(session, EXIT_TROUBLE, NOT_WRITTEN);
+    if (is_format(session, "json"))
+        return written_status(session, write_json(session, derived_json(derived)));
+    return written_status(session, is_format(session, "html")
+                                       ? derived_write_html(derived, language, stdout)
+                                       : derived_write_text(derived, language, stdout));
 }
 
 /* -- What is asked ---------------------------------------------------------------------------- */
@@ -175,8 +174,7 @@ static int explain_year(struct session *session, const struct explain_query *que
     struct explain_query one = *query;
     int status;
 
-    if (!query->indicator &&
-        (derived_is_asked(query) || strcmp(session->options->format, "text") != 0)) {
+    if (!query->indicator && (derived_is_asked(query) || !is_format(session, "text"))) {
         snprintf(session->error, sizeof(session->error),
                  "of a year, explain takes an indicator: %s/././energy_kwh", query->month);
         return EXIT_CONFIGURATION;
@@ -294,7 +292,7 @@ static int split(char *line, char *parts[MAX_PARTS + 1])
     return count;
 }
 
-static int explain_line(struct session *session, enum textline status, char line[LINE_SIZE])
+static int explain_line(struct session *session, enum textline status, char *line)
 {
     char *parts[MAX_PARTS + 1];
     int count;
@@ -307,21 +305,20 @@ static int explain_line(struct session *session, enum textline status, char line
 
 /* What cannot be explained keeps nothing else from it. Returns false when nothing can be written.
  */
-static bool take_line(struct session *session, struct list *list, enum textline status,
-                      char line[LINE_SIZE])
+static bool take_line(struct session *session, struct list *list, enum textline status, char *line)
 {
     char asked[LINE_SIZE];
 
     snprintf(asked, sizeof(asked), "%s", line);
     session->asked = asked;
-    if (list->figures++ > 0 && !is_json(session))
+    if (list->figures++ > 0 && !is_format(session, "json"))
         fputc('\n', stdout);
     if (explain_line(session, status, line) != EXIT_SUCCESS) {
         const char *error = session->error[0] ? session->error : "it cannot be explained";
 
         list->failed++;
         fprintf(stderr, "%s:%lu: %s\n", list->name, list->line, error);
-        if (is_json(session))
+        if (is_format(session, "json"))
             write_error_line(session, error);
     }
     session->asked = NULL;

@@ -31,8 +31,6 @@
 /* A mirror port shows a copy at once, a router between its two sides within some milliseconds. No
  * retransmission comes so soon with the same identification and checksum (RFC 6298, 2.4: 1 s; Linux
  * 200 ms). */
-/* Bytes of an id that is not guessed. */
-#define MIN_OWN_ID  4
 #define COPY_NS     (100 * SECOND_NS / 1000)
 #define COPY_PLACES 8192
 /* Bytes of an id that is not guessed. */
