@@ -86,7 +86,7 @@ TEST_PACKAGES     := libcmocka-dev curl nodejs iproute2 tcpdump openssl sqlite3 
                      libxml2-utils ca-certificates dnsmasq-base ngtcp2-client ngtcp2-server \
                      snmpd openipmi nginx-light mandoc
 LINT_PACKAGES     := clang clang-format clang-tidy cppcheck
-FUZZ_PACKAGES     := clang libclang-rt-14-dev
+FUZZ_PACKAGES     := clang libclang-rt-14-dev lld
 COVERAGE_PACKAGES := gcovr
 ACCURACY_PACKAGES := nodejs curl iproute2 tcpdump openssl caddy ngtcp2-client
 DEB_PACKAGES      := build-essential debhelper libcmocka-dev

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "tests/capture/tunnels.h"
+#include "tests/thinned.h"
 
 #define SECOND INT64_C(1000000000)
 
@@ -742,7 +743,7 @@ static void overlaps_are_as_defined(void **state)
     uint64_t seed = 9;
 
     (void)state;
-    for (int round = 0; round < 20000; round++) {
+    for (int round = 0; round < thinned_count(20000); round++) {
         struct fragments *fragments = new_pool(1);
         struct model model = {.length = 17 + random_below(&seed, 400)};
         struct fragments_whole whole;

@@ -10,6 +10,7 @@
 
 #include "tests/capture/same.h"
 #include "tests/capture/scene.h"
+#include "tests/thinned.h"
 
 static struct coverage coverage(void)
 {
@@ -3452,6 +3453,7 @@ static void a_forged_segment_hides_no_name(void **state)
     enum { OPENING = 3 };
     static const uint32_t far_away[] = {100000, 60U << 20, 1U << 30, 3U << 30};
     static struct bytes bytes[3];
+    size_t number = 0;
 
     (void)state;
     put_record(&bytes[0], 5000);
@@ -3467,8 +3469,9 @@ static void a_forged_segment_hides_no_name(void **state)
         assert_true(plain.sums[i % TOLD_FILMS == 3].requests.central > 0);
         for (size_t at = OPENING; at <= film.count; at++)
             for (int end = FROM_CLIENT; end <= FROM_SERVER; end++)
-                assert_hides_nothing(&talk, end, TCP_ACK, far_away[i / TOLD_FILMS % 4],
-                                     &bytes[i / TOLD_FILMS / 4], at, &plain);
+                if (!thinned(number++))
+                    assert_hides_nothing(&talk, end, TCP_ACK, far_away[i / TOLD_FILMS % 4],
+                                         &bytes[i / TOLD_FILMS / 4], at, &plain);
     }
 }
 
@@ -3480,6 +3483,7 @@ static void a_forged_opening_hides_no_name(void **state)
     static const uint8_t flags[] = {TCP_SYN, TCP_SYN | TCP_ACK, TCP_SYN | TCP_FIN,
                                     TCP_SYN | TCP_RST | TCP_ACK};
     static struct bytes bytes;
+    size_t number = 0;
 
     (void)state;
     put_record(&bytes, 1000);
@@ -3492,8 +3496,10 @@ static void a_forged_opening_hides_no_name(void **state)
         plain = play_told();
         for (size_t at = 1; at <= film.count; at++)
             for (int end = FROM_CLIENT; end <= FROM_SERVER; end++)
-                assert_hides_nothing(&talk, end, flags[i / TOLD_FILMS / 6],
-                                     away[i / TOLD_FILMS % 6], at % 2 ? &bytes : NULL, at, &plain);
+                if (!thinned(number++))
+                    assert_hides_nothing(&talk, end, flags[i / TOLD_FILMS / 6],
+                                         away[i / TOLD_FILMS % 6], at % 2 ? &bytes : NULL, at,
+                                         &plain);
     }
 }
 

@@ -23,6 +23,7 @@
 
 #include "tests/daemon/scratchsql.h"
 #include "tests/daemon/shipped.h"
+#include "tests/thinned.h"
 
 #define T0      INT64_C(1790000040) /* a multiple of 60 */
 #define NOBODY  65534
@@ -1512,11 +1513,12 @@ static void kill_at_any_instant_loses_at_most_the_open_interval(void **state)
 {
     uint64_t announced = 0;
     uint64_t unannounced = 0;
+    int wanted = thinned_count(KILLS);
     int kills;
 
     (void)state;
     srand(1);
-    for (kills = 0; kills < KILLS; kills++) {
+    for (kills = 0; kills < wanted; kills++) {
         struct totals totals = {0};
         struct ledger *ledger;
 
@@ -1533,7 +1535,7 @@ static void kill_at_any_instant_loses_at_most_the_open_interval(void **state)
         ledger_close(ledger);
         assert_intact();
     }
-    assert_true(announced >= KILLS / 2);
+    assert_true(announced >= (uint64_t)wanted / 2);
     print_message("%d kills, %llu commits, %llu of them unannounced\n", kills,
                   (unsigned long long)announced, (unsigned long long)unannounced);
 }
@@ -2268,6 +2270,7 @@ static void kill_while_the_format_changes_costs_nothing(void **state)
 {
     static char before[65536], after[65536];
     int migrated = 0;
+    int wanted = thinned_count(KILLS);
     int whole_us;
     int kills;
 
@@ -2275,7 +2278,7 @@ static void kill_while_the_format_changes_costs_nothing(void **state)
     restore_format_1();
     whole_us = migration_us();
     /* However the machine's speed changes meanwhile, some of them come too late. */
-    for (kills = 0; kills < KILLS || migrated == 0; kills++) {
+    for (kills = 0; kills < wanted || migrated == 0; kills++) {
         struct ledger *ledger;
         pid_t child;
 
@@ -2285,7 +2288,7 @@ static void kill_while_the_format_changes_costs_nothing(void **state)
         before[0] = after[0] = '\0';
         ask_for_everything(before, sizeof(before));
         child = start_migration();
-        usleep((unsigned)(rand() % (whole_us + whole_us / KILLS * (kills + 1))));
+        usleep((unsigned)(rand() % (whole_us + whole_us / wanted * (kills + 1))));
         kill(child, SIGKILL);
         assert_int_equal(waitpid(child, NULL, 0), child);
         assert_intact();

@@ -22,6 +22,7 @@
 
 #include "daemon/calendar.h"
 #include "tests/daemon/scratch.h"
+#include "tests/thinned.h"
 
 #define HOUR   3600
 #define DAY    86400
@@ -869,12 +870,13 @@ static void kills_leave_exact_files(void **state)
     int64_t from = T0 - T0 % HOUR;
     int64_t recorded = from + 47 * HOUR;
     int64_t shown = from + HOUR;
+    int wanted = thinned_count(20);
     int kills = 0;
 
     (void)state;
     fill_ledger(from, recorded, 1);
     assert_caught_up(shown);
-    for (; kills < 20 && shown < recorded - HOUR; kills++) {
+    for (; kills < wanted && shown < recorded - HOUR; kills++) {
         int64_t killed_at = kill_while_showing(shown, recorded);
 
         shown = killed_at - killed_at % HOUR + HOUR;

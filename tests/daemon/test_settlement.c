@@ -24,6 +24,7 @@
 #include "tests/daemon/meterworld.h"
 #include "tests/daemon/overhear.h"
 #include "tests/daemon/scratchsql.h"
+#include "tests/thinned.h"
 
 #define MINUTE_NS UINT64_C(60000000000)
 #define KILLS     25
@@ -386,6 +387,7 @@ static void a_kill_at_any_instant_shares_nothing_twice(void **state)
 {
     static struct attribution_case given;
     size_t rows = 0;
+    int wanted = thinned_count(KILLS);
     int kills;
 
     (void)state;
@@ -397,13 +399,13 @@ static void a_kill_at_any_instant_shares_nothing_twice(void **state)
     commit_at(INT64_MAX);
     close_stores();
     /* However slow the machine, some intervals are shared. */
-    for (kills = 0; kills < KILLS || rows < 4 * KILLS; kills++) {
+    for (kills = 0; kills < wanted || rows < 4 * (size_t)wanted; kills++) {
         pid_t child = fork();
 
         assert_true(child >= 0);
         if (child == 0)
             work_until_killed(&given);
-        usleep((unsigned)(rand() % (80000 << kills / KILLS)));
+        usleep((unsigned)(rand() % (80000 << kills / wanted)));
         kill(child, SIGKILL);
         assert_int_equal(waitpid(child, NULL, 0), child);
         assert_all_is_shared();
