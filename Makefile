@@ -51,13 +51,13 @@ TREE       ?= $(CURDIR)
 PLACES     := -DIAGMETER_CONFDIR='"$(confdir)"' -DIAGMETER_STATEDIR='"$(statedir)"' \
               -DIAGMETER_LIBEXECDIR='"$(libexecdir)/iagmeter"' -DIAGMETER_TREE='"$(TREE)"'
 ALL_CFLAGS  = $(CSTD) $(WARNINGS) $(OPTIMISE) $(HARDENING) $(CFLAGS)
-# --as-needed leaves each program with the libraries it uses: the one that parses packets must not
-# load librrd and its 48 dependencies.
+# --as-needed leaves each program with the libraries it uses: those that parse packets must not load
+# librrd and its 48 dependencies.
 ALL_LDFLAGS = $(OPTIMISE) -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 
 # --- What there is to build --------------------------------------------------------------------
 
-PROGRAMS   := iagmeterd iagmeter-meter iagmeter-counters iagmeter
+PROGRAMS   := iagmeterd iagmeter iagmeter-meter iagmeter-counters iagmeter-views
 MAINS      := $(PROGRAMS:%=daemon/%.c)
 SOURCES    := $(filter-out $(MAINS),$(wildcard daemon/*.c collectors/*/*.c reports/*.c))
 OBJECTS    := $(SOURCES:%.c=$(BUILD)/%.o)
@@ -334,7 +334,7 @@ install: all ## install under DESTDIR; a configuration file that differs is left
 	  $(sysusersdir) $(tmpfilesdir) $(docdir) $(addprefix $(mandir)/man,1 5 8))
 	install -m 755 $(BUILD)/iagmeterd $(DESTDIR)$(sbindir)/iagmeterd
 	install -m 755 $(BUILD)/iagmeter $(DESTDIR)$(bindir)/iagmeter
-	install -m 755 $(BUILD)/iagmeter-meter $(BUILD)/iagmeter-counters $(DESTDIR)$(libexecdir)/iagmeter
+	install -m 755 $(addprefix $(BUILD)/iagmeter-,meter counters views) $(DESTDIR)$(libexecdir)/iagmeter
 	@set -e; $(put); \
 	for unit in $(UNITS); do put $$unit $(DESTDIR)$(unitdir)/$${unit##*/}; done; \
 	for page in $(MAN_PAGES); do put $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done; \

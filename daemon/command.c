@@ -8,6 +8,12 @@
 
 #include "daemon/calendar.h"
 
+int command_complain(const char *error, int status)
+{
+    fprintf(stderr, "iagmeter: %s\n", error);
+    return status;
+}
+
 struct config *command_load(const struct command_options *options)
 {
     struct diagnostics *diagnostics = diagnostics_new();

@@ -42,6 +42,7 @@ struct command_options {
     const char *root; /* below which /sys lies; "": there */
     int argument_count;
     char **arguments;
+    char **command_line; /* all of it, from the name of the program on, ended by NULL */
 };
 
 int command_inspect(const struct command_options *options);
@@ -60,6 +61,9 @@ int command_status(const struct command_options *options);
 int command_metrics(const struct command_options *options);
 
 /* What they share. */
+
+/* ERROR as a sentence on standard error. Returns STATUS. */
+int command_complain(const char *error, int status);
 
 /* The configuration, and its time zone set. NULL after diagnostics. Freed by the caller. */
 struct config *command_load(const struct command_options *options);

@@ -10,8 +10,6 @@
 #include "daemon/roundrobin.h"
 #include "reports/graph.h"
 
-/* -- report ----------------------------------------------------------------------------------- */
-
 /* Of a month, or of a year: then YEAR. */
 struct output {
     const struct month_report *report;
@@ -83,12 +81,6 @@ static bool write_files(const struct output *output)
     return true;
 }
 
-static int complain(const char *error, int status)
-{
-    fprintf(stderr, "iagmeter: %s\n", error);
-    return status;
-}
-
 static int report_month(const struct command_options *options, const struct config *config,
                         struct ledger *ledger)
 {
@@ -104,10 +96,10 @@ static int report_month(const struct command_options *options, const struct conf
 
     report = period_build_month(options->arguments[1], config, ledger, now_s, &status, error);
     if (!report)
-        return complain(error, status);
+        return command_complain(error, status);
     if (!period_find_progress(ledger, config, report->month, now_s, &progress, error)) {
         month_free(report);
-        return complain(error, EXIT_TROUBLE);
+        return command_complain(error, EXIT_TROUBLE);
     }
     report->progress = progress;
     if (!restate_add_to_month(report, error, sizeof(error)))
@@ -142,7 +134,7 @@ static int report_year(const struct command_options *options, const struct confi
 
     year = period_build_year(options->arguments[1], config, ledger, time(NULL), &status, error);
     if (!year)
-        return complain(error, status);
+        return command_complain(error, status);
     if (!restate_add_to_year(&year->sums, error, sizeof(error)))
         fprintf(stderr, "iagmeter: warning: no restatement is told: %s\n", error);
     output.report = &year->sums;
@@ -164,51 +156,4 @@ int command_report(const struct command_options *options)
     fprintf(stderr, "iagmeter: no report \"%s\": there are month and year\n",
             options->arguments[0]);
     return EXIT_CONFIGURATION;
-}
-
-/* -- what-if ---------------------------------------------------------------------------------- */
-
-static int write_whatif(const struct command_options *options, const struct whatif *whatif)
-{
-    bool written = strcmp(options->format, "json") == 0 ? whatif_write_json(whatif, stdout)
-                   : strcmp(options->format, "tsv") == 0
-                       ? whatif_write_tsv(whatif, stdout)
-                       : whatif_write_text(whatif, text_language(options->language), stdout);
-
-    if (!written)
-        fprintf(stderr, "iagmeter: the comparison cannot be written\n");
-    return written ? EXIT_SUCCESS : EXIT_TROUBLE;
-}
-
-static int compare_month(const struct command_options *options, const struct config *config,
-                         struct ledger *ledger)
-{
-    const struct whatif_query query = {options->argument_count > 1 ? options->arguments[1] : NULL,
-                                       options->changes, options->change_count};
-    struct month_report *report;
-    struct whatif *whatif = NULL;
-    enum whatif_status status;
-    char error[PERIOD_ERROR_SIZE];
-    int written;
-
-    report = period_build_month(options->arguments[0], config, ledger, time(NULL), &written, error);
-    if (!report)
-        return complain(error, written);
-    status = whatif_build(ledger, report, &query, &whatif, error, sizeof(error));
-    if (!whatif) {
-        month_free(report);
-        return complain(error, status == WHATIF_USAGE ? EXIT_CONFIGURATION : EXIT_TROUBLE);
-    }
-    written = write_whatif(options, whatif);
-    whatif_free(whatif);
-    month_free(report);
-    return written;
-}
-
-int command_what_if(const struct command_options *options)
-{
-    enum calculator_format format;
-
-    return command_format(options->format, &format) ? command_with_ledger(options, compare_month)
-                                                    : EXIT_CONFIGURATION;
 }

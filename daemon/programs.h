@@ -4,8 +4,9 @@
 
 #include <stddef.h>
 
-/* Where the programs of their own are that iagmeterd starts, so that the libraries they need are
- * loaded nowhere else: beside the running one in a build tree, else where they are installed. */
+/* Where the programs of their own are that iagmeterd and iagmeter start, so that the libraries they
+ * need are loaded nowhere else: beside the running one in a build tree, else where they are
+ * installed. */
 void programs_find(const char *name, char *path, size_t size);
 
 /* Runs one and waits for it. ARGUMENTS, ended by NULL, begin with its name. Returns its exit

@@ -9,7 +9,7 @@ demo=$root/tests/fixtures/demo/demo.pcap
 month=$(TZ=Europe/Paris date -d "@$(od -A n -t u4 -j 24 -N 4 "$demo" | tr -d ' ')" +%Y-%m)
 . "$here/bench/names.sh"
 
-for program in iagmeterd iagmeter iagmeter-meter; do
+for program in iagmeterd iagmeter iagmeter-meter iagmeter-views; do
     [ -x "$build/$program" ] || skip "$build/$program is not built"
 done
 command -v sqlite3 >/dev/null || skip "sqlite3 is not installed"

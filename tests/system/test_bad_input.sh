@@ -288,6 +288,7 @@ usage "$tool" status extra
 usage "$tool" report
 usage "$tool" report month
 usage "$tool" inspect
+usage "$build/iagmeter-views" status # which is not done there
 usage "$daemon" -x
 usage "$daemon" extra
 usage "$daemon" -t -r "$demo"

@@ -39,6 +39,7 @@ has 755 /usr/sbin/iagmeterd
 has 755 /usr/bin/iagmeter
 has 755 /usr/libexec/iagmeter/iagmeter-meter
 has 755 /usr/libexec/iagmeter/iagmeter-counters
+has 755 /usr/libexec/iagmeter/iagmeter-views
 has 644 /usr/share/doc/iagmeter/host.conf
 has 644 /usr/share/doc/iagmeter/90-iagmeter-host.rules
 has 644 /usr/lib/systemd/system/iagmeterd.service
@@ -108,20 +109,39 @@ stated /opt/iag/share/man/man5/iagmeter.conf.5 '.Pa /srv/state/lib/iagmeter .'
 # The programs look there by themselves.
 ("$elsewhere/opt/iag/sbin/iagmeterd" -t 2>&1 || true) | grep -qF /opt/settings/iagmeter/iagmeter.conf ||
     fail "iagmeterd does not look for its configuration in sysconfdir"
-# In a root of its own what was installed agrees with itself.
+# What another program does and is not there: one sentence names it.
+lacks() { # COMMAND...
+    local status=0
+    "$elsewhere/opt/iag/bin/iagmeter" "$@" >"$scratch/log" 2>&1 || status=$?
+    [ "$status" -eq 2 ] || fail "$1 without iagmeter-views: exit status $status"
+    grep -qxE "iagmeter: cannot run /opt/iag/libexec/iagmeter/iagmeter-views, .* \"$1\": No such file .*" "$scratch/log" ||
+        fail "$1 without iagmeter-views: $(cat "$scratch/log")"
+}
+lacks report month current
+lacks rebuild
+# In a root of its own what was installed agrees with itself: iagmeter hands over, and no ledger is there.
 if [ "$(id -u)" -eq 0 ] && command -v unshare >/dev/null && unshare -m true 2>/dev/null; then
     mkdir -p /opt
-    unshare -m sh -ec "mount --bind '$elsewhere/opt' /opt; /opt/iag/sbin/iagmeterd -t" \
+    unshare -m sh -ec "mount --bind '$elsewhere/opt' /opt; /opt/iag/sbin/iagmeterd -t
+        /opt/iag/bin/iagmeter report month current || echo status \$?" \
         >"$scratch/log" 2>&1 || { cat "$scratch/log" >&2; fail "iagmeterd -t, installed elsewhere"; }
+    grep -qF 'iagmeter: /srv/state/lib/iagmeter/ledger.db is not there yet' "$scratch/log" &&
+        grep -qx 'status 2' "$scratch/log" || fail "iagmeter report, installed elsewhere: $(cat "$scratch/log")"
 fi
 moved uninstall
 [ -z "$(find "$elsewhere" ! -type d)" ] || fail "left behind: $(find "$elsewhere" ! -type d)"
 
-# The daemon parses hostile bytes: no more libraries than it needs. (--as-needed sees to it.)
-ldd "$build/iagmeterd" >"$scratch/libraries"
-if grep -E 'lib(rrd|sqlite3|pango|cairo|xml2|curl|netsnmp|freeipmi)' "$scratch/libraries"; then
-    fail "iagmeterd loads what it does not need"
-fi
+# What parses hostile bytes has no more libraries than it needs. (--as-needed sees to it.)
+needless() { # PROGRAM NAMES: none of these libraries is loaded with it
+    ldd "$build/$1" >"$scratch/libraries"
+    if grep -E "lib($2)" "$scratch/libraries"; then
+        fail "$1 loads what it does not need"
+    fi
+}
+drawing='rrd|pango|cairo|glib|freetype|xml2'
+needless iagmeterd "$drawing|sqlite3|xlsxwriter|curl|netsnmp|freeipmi"
+needless iagmeter "$drawing|curl|netsnmp|freeipmi"
+needless iagmeter-counters "$drawing|sqlite3|xlsxwriter|pcap"
 
 if ! command -v systemd-analyze >/dev/null; then
     echo "install: passed; no systemd-analyze here, so the units were not verified"

@@ -104,7 +104,7 @@ while read -r command; do
 done <"$directory/commands"
 
 # What the program takes, some help offers; and what is offered, it takes.
-sed -n 's/^ *{"\([a-z-]*\)", \(no\|required\)_argument.*/--\1/p' daemon/iagmeter.c >"$directory/program"
+sed -n 's/^ *{"\([a-z-]*\)", \(no\|required\)_argument.*/--\1/p' daemon/commandline.c >"$directory/program"
 echo --version >>"$directory/program"
 cp "$directory/offered" "$directory/page"
 same "options that any help of iagmeter offers"
