@@ -822,7 +822,7 @@ static void name(struct kernelfilter *filter, uint64_t key, uint32_t verdict)
         tell_displaced(filter, place);
         set_verdict(place, VERDICT_NONE);
         note_seen(filter, place, verdict == VERDICT_DROP_OTHER ? IDLE_S + 1 : 0);
-        atomic_store(&place->key, key);
+        atomic_store(&place->key, key); /* what opens from now on takes the verdict back */
     }
     if (verdict_of(place) != VERDICT_NONE && verdict_of(place) != VERDICT_PASS)
         return;
