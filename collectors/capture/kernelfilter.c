@@ -23,6 +23,8 @@
 #define HEARD (UINT32_C(1) << 15)
 /* A place whose connection was silent for so long may be another's. */
 #define IDLE_S 2
+/* What passed and is not seen for so long was lost on the way. */
+#define LOST_S 8
 /* Counters of as many processors; others share them. */
 #define PROCESSORS 64
 /* Where a process keeps no descriptors of its own. */
@@ -41,17 +43,22 @@ enum {
 /* These take a verdict back: something may have begun anew. */
 #define PACKET_OPENS (PACKET_SYN | PACKET_STARTS)
 
-/* Of a place: which packets pass, being any of these; and what no packet is. Above these bits, how
- * many that take the verdict back went by and were not seen yet: until then, all pass. */
+/* Of a place: which packets pass, being any of these; and what no packet is. Above these bits, of
+ * how many that may open a connection, of any whose place it is, went by and were not seen yet:
+ * until then, nobody says that more is to be dropped, having seen only what came before. */
 enum {
     VERDICT_IS_OTHER = 256,
     VERDICT_PASSES = 512, /* what carries nothing, too */
     VERDICT_OPENED = 1 << 16,
+    VERDICT_BITS = VERDICT_OPENED - 1,
     VERDICT_NONE = PACKET_ANY,
     VERDICT_DROP = PACKET_SYN | PACKET_LONG | PACKET_STARTS | PACKET_ODD,
     VERDICT_DROP_OTHER = PACKET_STARTS | VERDICT_IS_OTHER,
     VERDICT_PASS = PACKET_ANY | VERDICT_PASSES
 };
+
+/* Where the verdict lies without what is above it. */
+enum { VERDICT_AT = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 2 : 0 };
 
 struct place {
     _Atomic uint64_t key; /* 0: free */
@@ -119,7 +126,7 @@ enum label {
     LABELS
 };
 
-/* The program is always the same one, of 762 instructions. */
+/* The program is always the same one, of 767 instructions. */
 struct assembler {
     struct bpf_insn code[832];
     uint8_t labels[832]; /* where each jump leads */
@@ -174,6 +181,7 @@ static void resolve(struct assembler *a)
 #define LOAD_16(to, at, off)  emit(a, BPF_LDX | BPF_MEM | BPF_H, to, at, off, 0)
 #define LOAD_32(to, at, off)  emit(a, BPF_LDX | BPF_MEM | BPF_W, to, at, off, 0)
 #define LOAD_64(to, at, off)  emit(a, BPF_LDX | BPF_MEM | BPF_DW, to, at, off, 0)
+#define STORE_16(at, off, of) emit(a, BPF_STX | BPF_MEM | BPF_H, at, of, off, 0)
 #define STORE_32(at, off, of) emit(a, BPF_STX | BPF_MEM | BPF_W, at, of, off, 0)
 #define COUNT_32(at, off, of) emit(a, BPF_STX | BPF_ATOMIC | BPF_W, at, of, off, BPF_ADD)
 #define STORE_64(at, off, of) emit(a, BPF_STX | BPF_MEM | BPF_DW, at, of, off, 0)
@@ -502,19 +510,30 @@ static void find(struct assembler *a)
     LABEL(FIND);
     IF_K(JEQ, R0, 0, PASS);
     POINT_TO_PLACE(places, PLACES);
+    IF_K(JSET, R8, PACKET_OPENS, OPEN);
     LOAD_64(R3, R1, offsetof(struct place, key));
     IF(JNE, R3, R0, UNNAMED);
     LOAD_32(R7, R1, offsetof(struct place, verdict));
-    IF_K(JSET, R8, PACKET_OPENS, OPEN);
     IF_K(JSET, R7, VERDICT_PASSES, PASS);
-    IF_K(JGE, R7, VERDICT_OPENED, UNNAMED);
     MOVE(R3, R7);
     AND(R3, R8);
     IF_K(JEQ, R3, 0, COUNT);
     GO(UNNAMED);
+}
+
+/* What may open a connection counts first, whoever has the place or may have it next; then it takes
+ * its own verdict back. */
+static void open_place(struct assembler *a)
+{
     LABEL(OPEN);
     SET(R2, VERDICT_OPENED);
     COUNT_32(R1, offsetof(struct place, verdict), R2);
+    LOAD_64(R3, R1, offsetof(struct place, key));
+    IF(JNE, R3, R0, PASS);
+    LOAD_32(R7, R1, offsetof(struct place, verdict));
+    IF_K(JSET, R7, VERDICT_PASSES, PASS);
+    SET(R2, VERDICT_NONE);
+    STORE_16(R1, offsetof(struct place, verdict) + VERDICT_AT, R2);
     GO(PASS);
 }
 
@@ -577,6 +596,7 @@ static void assemble(struct assembler *a)
     LABEL(ORDER_6);
     hash_ipv6(a);
     find(a);
+    open_place(a);
     drop_without_data(a);
     count_and_drop(a);
     LABEL(PASS);
@@ -676,8 +696,10 @@ int kernelfilter_descriptor(const struct kernelfilter *filter)
 
 static void free_places(struct place *places, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         atomic_store_explicit(&places[i].key, 0, memory_order_relaxed);
+        atomic_store_explicit(&places[i].verdict, VERDICT_NONE, memory_order_relaxed);
+    }
 }
 
 static void forget_all(struct kernelfilter *filter)
@@ -700,8 +722,8 @@ bool kernelfilter_attach(struct kernelfilter *filter, int socket)
 
 void kernelfilter_begin(struct kernelfilter *filter, const struct hash_key *key)
 {
-    forget_all(filter);
     keyedhash_start(key, filter->shared->hash_start);
+    forget_all(filter); /* what was opened under another key, too */
     kernelfilter_take_count(filter);
 }
 
@@ -722,16 +744,20 @@ static bool is_of(const struct place *place, uint64_t key)
 
 static uint32_t verdict_of(const struct place *place)
 {
-    return atomic_load_explicit(&place->verdict, memory_order_relaxed);
+    return atomic_load_explicit(&place->verdict, memory_order_relaxed) & VERDICT_BITS;
+}
+
+/* For how long nothing of the connection that has the place was heard of here. */
+static uint32_t silent_s(const struct kernelfilter *filter, const struct place *place)
+{
+    return atomic_load_explicit(&filter->shared->now_s, memory_order_relaxed) -
+           atomic_load_explicit(&place->seen_s, memory_order_relaxed);
 }
 
 /* Whether the place may be taken from the connection that has it. */
 static bool is_idle(const struct kernelfilter *filter, const struct place *place)
 {
-    uint32_t now_s = atomic_load_explicit(&filter->shared->now_s, memory_order_relaxed);
-    uint32_t seen_s = atomic_load_explicit(&place->seen_s, memory_order_relaxed);
-
-    return is_of(place, 0) || verdict_of(place) == VERDICT_NONE || now_s - seen_s > IDLE_S;
+    return is_of(place, 0) || verdict_of(place) == VERDICT_NONE || silent_s(filter, place) > IDLE_S;
 }
 
 /* Packets that are not dropped only cost time; answers whose acknowledgements are dropped are not
@@ -756,19 +782,32 @@ static void tell_displaced(const struct kernelfilter *filter, const struct place
                           atomic_load_explicit(&place->seen_s, memory_order_relaxed));
 }
 
-/* Unless the program was faster. */
-static bool change(struct place *place, uint32_t from, uint32_t to)
+/* Leaves what is above it as it is. */
+static void set_verdict(struct place *place, uint32_t verdict)
 {
-    return atomic_compare_exchange_strong(&place->verdict, &from, to);
+    uint32_t before = atomic_load_explicit(&place->verdict, memory_order_relaxed);
+
+    while (!atomic_compare_exchange_weak(&place->verdict, &before,
+                                         (before & ~(uint32_t)VERDICT_BITS) | verdict))
+        ;
 }
 
-/* What was opened stays so until it was seen. */
+/* Unless the program was faster, or something that may have opened a connection was not seen yet.
+ * It may be lost: then it is not waited for any more. */
+static void drop_from_now_on(const struct kernelfilter *filter, struct place *place,
+                             uint32_t verdict)
+{
+    uint32_t before = atomic_load_explicit(&place->verdict, memory_order_relaxed);
+
+    if (before < VERDICT_OPENED || silent_s(filter, place) > LOST_S)
+        atomic_compare_exchange_strong(&place->verdict, &before, verdict);
+}
+
 void kernelfilter_clear(struct kernelfilter *filter)
 {
-    for (size_t i = 0; i < PLACES; i++) {
-        change(&filter->shared->places[i], VERDICT_DROP, VERDICT_NONE);
-        change(&filter->shared->places[i], VERDICT_DROP_OTHER, VERDICT_NONE);
-    }
+    for (size_t i = 0; i < PLACES; i++)
+        if (verdict_of(&filter->shared->places[i]) != VERDICT_PASS)
+            set_verdict(&filter->shared->places[i], VERDICT_NONE);
 }
 
 /* Without a lock: the program reads the key first, then the verdict. Whatever it finds of a place
@@ -781,14 +820,16 @@ static void name(struct kernelfilter *filter, uint64_t key, uint32_t verdict)
         if (!is_idle(filter, place) && !comes_first(verdict, place))
             return;
         tell_displaced(filter, place);
-        atomic_store_explicit(&place->verdict, VERDICT_NONE, memory_order_release);
+        set_verdict(place, VERDICT_NONE);
         note_seen(filter, place, verdict == VERDICT_DROP_OTHER ? IDLE_S + 1 : 0);
-        atomic_store_explicit(&place->key, key, memory_order_release);
+        atomic_store(&place->key, key); /* what opens from now on takes the verdict back */
     }
-    if (verdict_of(place) == VERDICT_NONE)
-        change(place, VERDICT_NONE, verdict);
-    else if (verdict_of(place) == VERDICT_PASS)
-        change(place, VERDICT_PASS, verdict);
+    if (verdict_of(place) != VERDICT_NONE && verdict_of(place) != VERDICT_PASS)
+        return;
+    if (verdict == VERDICT_PASS)
+        set_verdict(place, verdict);
+    else
+        drop_from_now_on(filter, place, verdict);
 }
 
 void kernelfilter_prefetch(const struct kernelfilter *filter, uint64_t key)
@@ -857,14 +898,16 @@ bool kernelfilter_opens(const struct packet *packet)
 void kernelfilter_saw_opening(struct kernelfilter *filter, uint64_t key)
 {
     struct place *place = place_of(filter, key);
-    uint32_t before = verdict_of(place);
+    uint32_t before = atomic_load_explicit(&place->verdict, memory_order_relaxed);
     uint32_t after;
 
-    if (!is_of(place, key))
-        return;
-    do
-        after = before < 2 * VERDICT_OPENED ? VERDICT_NONE : before - VERDICT_OPENED;
-    while (!atomic_compare_exchange_weak(&place->verdict, &before, after));
+    do {
+        after = before < VERDICT_OPENED ? before : before - VERDICT_OPENED;
+        if (is_of(place, key))
+            after = (after & ~(uint32_t)VERDICT_BITS) | VERDICT_NONE;
+    } while (!atomic_compare_exchange_weak(&place->verdict, &before, after));
+    if (is_of(place, key))
+        note_seen(filter, place, 0);
 }
 
 static void visit_places(const struct place *places, size_t count, uint32_t since_s,

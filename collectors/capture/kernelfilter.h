@@ -19,7 +19,9 @@
  *
  * A packet that may open another connection of the same addresses and ports takes the verdict back
  * in the kernel, before anyone here can have seen it: until kernelfilter_saw_opening() says that it
- * was seen, and others that followed it, all packets of that connection pass.
+ * was seen, and others that followed it, all packets of that connection pass. So it is of a
+ * connection without a verdict: what is said of it meanwhile, by who has seen only what came
+ * before, is not heeded. What was lost on the way is waited for some seconds.
  *
  * What was named is in a table in memory that is shared with the program: it is read and written
  * without system calls, and a reader of it that is overtaken only lets packets pass. Made before
@@ -52,7 +54,8 @@ void kernelfilter_set_time(struct kernelfilter *filter, uint32_t now_s);
 void kernelfilter_prefetch(const struct kernelfilter *filter, uint64_t key);
 
 /* Packets of the connection KEY are to be dropped, if there is a place for it: one that was used
- * within the last few seconds is not taken from another connection. */
+ * within the last few seconds is not taken from another connection. And if no packet that may have
+ * opened a connection of that place waits to be seen: to be said again with the next. */
 void kernelfilter_drop(struct kernelfilter *filter, uint64_t key);
 /* The same for datagrams that are of no connection that we know: all are, but those with which a
  * connection of QUIC may begin. They count as others, too. The place is held only once one was

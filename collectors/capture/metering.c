@@ -389,6 +389,23 @@ static void hand_over_local(struct metering *metering)
         localmeter_hand_over(metering->local);
 }
 
+/* Of flows, in seconds: the time by which the filter goes, too. */
+static uint32_t tell_filter_time(struct metering *metering)
+{
+    int64_t now_ns = interval_flow_ns(metering->interval, interval_now_ns(metering->interval));
+    uint32_t now_s = (uint32_t)(now_ns / SECOND_NS);
+
+    kernelfilter_set_time(metering->filter, now_s);
+    return now_s;
+}
+
+static void begin_time(struct metering *metering, int64_t now_ns)
+{
+    interval_begin(metering->interval, now_ns);
+    if (metering->filter)
+        tell_filter_time(metering);
+}
+
 static void move_time(struct metering *metering, int64_t now_ns)
 {
     struct interval *interval = metering->interval;
@@ -397,7 +414,7 @@ static void move_time(struct metering *metering, int64_t now_ns)
     if (interval_glide(interval, now_ns, usage_due_ns(metering->usage)))
         return;
     if (!interval_begun(interval)) {
-        interval_begin(interval, now_ns);
+        begin_time(metering, now_ns);
         return;
     }
     ahead_ns = now_ns - interval_now_ns(interval);
@@ -467,14 +484,12 @@ void metering_take_filtered(struct metering *metering)
 {
     struct coverage *coverage = interval_coverage(metering->interval);
     struct kernelfilter_count count = kernelfilter_take_count(metering->filter);
-    int64_t now_ns = interval_flow_ns(metering->interval, interval_now_ns(metering->interval));
-    uint32_t now_s = (uint32_t)(now_ns / SECOND_NS);
+    uint32_t now_s = tell_filter_time(metering);
 
     coverage->packets += count.packets;
     coverage->packets_filtered += count.packets;
     coverage->bytes += count.bytes;
     coverage->packets_other += count.others;
-    kernelfilter_set_time(metering->filter, now_s);
     if (now_s - metering->visited_s < LIVENESS_S)
         return;
     kernelfilter_visit(metering->filter, metering->visited_s, visit_filtered, metering);

@@ -411,6 +411,123 @@ static void each_opening_is_waited_for(void **state)
     }
 }
 
+/* Who was never named before: what passed then waits to be seen, and a packet of before it says
+ * nothing of what follows it. */
+static void an_opening_before_the_name_is_waited_for(void **state)
+{
+    struct tcp_frame parts;
+    uint64_t connection;
+
+    (void)state;
+    require_filter();
+    for (int openings = 1; openings < 5; openings++) {
+        parts = marked(4);
+        kernelfilter_begin(filter, &key); /* forget it */
+        parts.flags = TCP_SYN;
+        build_frame(&frame, &parts);
+        connection = key_of_frame();
+        for (int i = 0; i < openings; i++)
+            assert_true(passes());
+        parts.flags = TCP_ACK;
+        build_frame(&frame, &parts);
+        for (int i = 0; i < openings; i++) {
+            kernelfilter_drop(filter, connection);
+            kernelfilter_drop_other(filter, connection);
+            assert_true(passes());
+            kernelfilter_saw_opening(filter, connection);
+        }
+        assert_true(passes());
+        kernelfilter_drop(filter, connection);
+        assert_false(passes());
+    }
+}
+
+/* What was lost on the way is not waited for; what is only late, as the one before it, is. */
+static void an_opening_that_is_lost_is_forgotten(void **state)
+{
+    struct tcp_frame parts;
+    uint64_t connection;
+
+    (void)state;
+    require_filter();
+    kernelfilter_set_time(filter, 1000);
+    parts = marked(4);
+    connection = key_of_frame();
+    parts.flags = TCP_SYN;
+    build_frame(&frame, &parts);
+    assert_true(passes());
+    assert_true(passes());
+    parts.flags = TCP_ACK;
+    build_frame(&frame, &parts);
+    kernelfilter_set_time(filter, 1008);
+    kernelfilter_drop(filter, connection);
+    assert_true(passes());
+    kernelfilter_saw_opening(filter, connection);
+    kernelfilter_set_time(filter, 1016);
+    kernelfilter_drop(filter, connection);
+    assert_true(passes());
+    kernelfilter_set_time(filter, 1017);
+    kernelfilter_drop(filter, connection);
+    assert_false(passes());
+}
+
+/* What passed before it began, under another key, is of no other place now. */
+static void who_begins_waits_for_no_opening(void **state)
+{
+    struct tcp_frame parts;
+
+    (void)state;
+    require_filter();
+    parts = marked(4);
+    parts.flags = TCP_SYN;
+    build_frame(&frame, &parts);
+    assert_true(passes());
+    kernelfilter_begin(filter, &key);
+    marked(4);
+}
+
+/* Makes the frame one of another connection that has the place of CONNECTION. */
+static uint64_t build_neighbour(struct tcp_frame *parts, uint64_t connection)
+{
+    const uint64_t places = (UINT64_C(1) << 17) - 1; /* kernelfilter.c */
+    uint64_t neighbour;
+
+    do {
+        if (++parts->source_port == 0)
+            parts->source.bytes[3]++;
+        build_frame(&frame, parts);
+        neighbour = key_of_frame();
+    } while (neighbour == connection || ((neighbour ^ connection) & places) != 0);
+    return neighbour;
+}
+
+/* Where one connection is dropped, another one may open and be waited for, too. */
+static void an_opening_of_another_takes_no_verdict_back(void **state)
+{
+    struct tcp_frame parts, other;
+    uint64_t connection, neighbour;
+
+    (void)state;
+    require_filter();
+    kernelfilter_set_time(filter, 1000);
+    parts = marked(4);
+    connection = key_of_frame();
+    other = parts;
+    other.flags = TCP_SYN;
+    neighbour = build_neighbour(&other, connection);
+    assert_true(passes());
+    build_frame(&frame, &parts);
+    assert_false(passes());
+    kernelfilter_set_time(filter, 1003); /* its place may be taken */
+    other.flags = TCP_ACK;
+    build_frame(&frame, &other);
+    kernelfilter_drop(filter, neighbour);
+    assert_true(passes());
+    kernelfilter_saw_opening(filter, neighbour);
+    kernelfilter_drop(filter, neighbour);
+    assert_false(passes());
+}
+
 static void only_short_headers_of_quic_are_dropped(void **state)
 {
     uint64_t connection;
@@ -831,6 +948,19 @@ static void who_acknowledges_comes_before_who_is_dropped(void **state)
     other = connection ^ UINT64_C(1) << 63;
     kernelfilter_saw_opening(filter, connection); /* forget it */
     kernelfilter_drop(filter, other);
+    for (int openings = 0; openings < 3; openings++) { /* seen or not */
+        kernelfilter_keep_acknowledgements(filter, connection);
+        assert_true(passes());
+        kernelfilter_clear(filter);
+        parts.flags = TCP_SYN;
+        build_frame(&frame, &parts);
+        assert_true(passes());
+        parts.flags = TCP_ACK;
+        build_frame(&frame, &parts);
+        assert_true(passes());
+        if (openings == 1)
+            kernelfilter_saw_opening(filter, connection);
+    }
     kernelfilter_keep_acknowledgements(filter, connection);
     assert_true(passes());
     kernelfilter_drop(filter, other);
@@ -844,34 +974,52 @@ static void who_acknowledges_comes_before_who_is_dropped(void **state)
 /* -- With a metering ----------------------------------------------------------------------------
  */
 
-/* Gives METERING what the kernel lets pass, as a ring would: some packets late. */
-static void show_filtered(struct metering *metering)
+static void show(struct metering *metering, const struct shot *shot, bool is_passed)
 {
-    for (size_t i = 0; i < film.count; i++) {
-        const struct shot *shot = &film.shots[i];
-        const struct captured_frame seen = {shot->time_ns, shot->bytes,     shot->captured,
-                                            shot->length,  shot->link_type, false};
+    const struct captured_frame seen = {shot->time_ns, shot->bytes,     shot->captured,
+                                        shot->length,  shot->link_type, false};
 
-        if (passes_bytes(shot->bytes, shot->captured))
-            metering_frames(metering, &seen, 1);
-        else
-            metering_advance(metering, shot->time_ns);
-        metering_take_filtered(metering);
-    }
+    if (is_passed)
+        metering_frames(metering, &seen, 1);
+    else
+        metering_advance(metering, shot->time_ns);
+    metering_take_filtered(metering);
 }
 
-static void play_filtered(const struct limits *limits)
+/* Gives METERING what the kernel lets pass, as a ring would: LATE_NS after it came. */
+static void show_late(struct metering *metering, int64_t late_ns)
+{
+    bool *is_passed = calloc(film.count, sizeof(*is_passed));
+    size_t shown = 0;
+
+    assert_non_null(is_passed);
+    for (size_t i = 0; i < film.count; i++) {
+        for (; shown < i && film.shots[shown].time_ns + late_ns <= film.shots[i].time_ns; shown++)
+            show(metering, &film.shots[shown], is_passed[shown]);
+        is_passed[i] = passes_bytes(film.shots[i].bytes, film.shots[i].captured);
+    }
+    for (; shown < film.count; shown++)
+        show(metering, &film.shots[shown], is_passed[shown]);
+    free(is_passed);
+}
+
+static void show_filtered(struct metering *metering)
+{
+    show_late(metering, 0);
+}
+
+static void play_filtered(const struct limits *limits, int64_t late_ns)
 {
     struct metering *metering = scene_metering(limits);
 
     metering_set_filter(metering, filter);
-    show_filtered(metering);
+    show_late(metering, late_ns);
     scene_close(metering);
 }
 
 /* What was handed over is what it is without the filter, but for copies of what was dropped.
  * Returns how many packets were. */
-static uint64_t assert_same_sums_within(const struct limits *limits)
+static uint64_t assert_same_sums_late(const struct limits *limits, int64_t late_ns)
 {
     struct activity whole[5][4];
     struct coverage expected, got;
@@ -882,7 +1030,7 @@ static uint64_t assert_same_sums_within(const struct limits *limits)
     for (uint16_t direction = 0; direction < 5; direction++)
         for (uint16_t service = 0; service < 4; service++)
             whole[direction][service] = sum_of(direction, service);
-    play_filtered(limits);
+    play_filtered(limits, late_ns);
     got = sink_coverage(&sunk);
     filtered = got.packets_filtered;
     got.packets_filtered = 0;
@@ -896,9 +1044,21 @@ static uint64_t assert_same_sums_within(const struct limits *limits)
     return filtered;
 }
 
+static uint64_t assert_same_sums_within(const struct limits *limits)
+{
+    return assert_same_sums_late(limits, 0);
+}
+
 static uint64_t assert_same_sums(void)
 {
     return assert_same_sums_within(&scene_limits);
+}
+
+/* However long it waits to be seen, but for what would count as lost. */
+static void assert_same_sums_however_late(void)
+{
+    for (int64_t late_ns = 1000; late_ns < 5 * SECOND; late_ns += late_ns / 2)
+        assert_same_sums_late(&scene_limits, late_ns);
 }
 
 static void download(struct talk *talk, size_t size)
@@ -953,6 +1113,31 @@ static void a_service_on_the_same_ports_is_metered(void **state)
     assert_true(assert_same_sums() > 100);
     assert_true(sum_of(ONE, API).requests.central > 0);
     assert_int_equal(sum_of(ONE, API).flows, 2);
+    assert_same_sums_however_late();
+}
+
+/* At once: the last packets of the one before may still wait to be seen. */
+static void a_service_right_behind_on_the_same_ports_is_metered(void **state)
+{
+    struct talk talk = talk_of(1, 40000);
+    struct talk next;
+
+    (void)state;
+    require_filter();
+    talk_open(&film, &talk);
+    talk_hello(&film, &talk, "www.other.example", 0);
+    for (int i = 0; i < 6; i++)
+        download(&talk, 50000);
+    next = talk;
+    next.sequence[FROM_CLIENT] += 1U << 24;
+    next.sequence[FROM_SERVER] += 1U << 24;
+    talk_close(&film, &talk);
+    talk_open(&film, &next);
+    talk_hello(&film, &next, "api.example", 0);
+    talk_exchange(&film, &next, 20000, 20, 100, 50 * MILLI);
+    assert_true(assert_same_sums() > 100);
+    assert_triple(sum_of(ONE, API).requests, 1, 1, 1);
+    assert_same_sums_however_late();
 }
 
 static void quic_of_no_service_is_dropped(void **state)
@@ -1184,11 +1369,14 @@ static void other_datagrams_are_dropped(void **state)
         }
         quic_hello(&talk, "api.example");
         quic_long(&talk, FROM_SERVER, 2, 1200);
+        for (unsigned n = 0; n < 60; n++)
+            quic_short(&talk, FROM_SERVER, 1000);
         quic_exchange(&talk, 500, 30);
     }
     assert_true(assert_same_sums() > 1000);
     assert_int_equal(sink_coverage(&sunk).packets_other, 1200);
     assert_int_equal(sum_of(ONE, API).flows, 4);
+    assert_same_sums_however_late();
 }
 
 /* Where QUIC is at home, the DNS may tell later what it is. */
@@ -1513,6 +1701,10 @@ int main(void)
         FILTER_TEST(what_is_in_something_else_passes),
         FILTER_TEST(a_new_connection_is_looked_at),
         FILTER_TEST(each_opening_is_waited_for),
+        FILTER_TEST(an_opening_before_the_name_is_waited_for),
+        FILTER_TEST(an_opening_that_is_lost_is_forgotten),
+        FILTER_TEST(who_begins_waits_for_no_opening),
+        FILTER_TEST(an_opening_of_another_takes_no_verdict_back),
         FILTER_TEST(only_short_headers_of_quic_are_dropped),
         FILTER_TEST(new_rules_forget_no_opening),
         FILTER_TEST(acknowledgements_alone_are_dropped),
@@ -1529,6 +1721,7 @@ int main(void)
         FILTER_TEST(who_acknowledges_comes_before_who_is_dropped),
         FILTER_TEST(bulk_of_no_service_is_dropped),
         FILTER_TEST(a_service_on_the_same_ports_is_metered),
+        FILTER_TEST(a_service_right_behind_on_the_same_ports_is_metered),
         FILTER_TEST(quic_of_no_service_is_dropped),
         FILTER_TEST(what_is_dropped_keeps_its_connection_alive),
         FILTER_TEST(who_lost_its_place_was_alive_until_then),

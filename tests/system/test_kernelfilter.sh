@@ -1,9 +1,9 @@
 #!/bin/sh
 # Sends the same packets over a virtual wire twice, and meters them with the kernel filter and without: the
 # sums in the ledger must be the same, and all packets be counted. Also with requests in clear, scans and
-# datagrams of other kinds between the others; on a VLAN, whose tag the kernel puts beside the packet; with
-# two workers; by a capture process that was started again; with a filter of the interface's own; and where
-# no program may be loaded, which is logged.
+# datagrams of other kinds between the others; with those when packets are seen late; on a VLAN, whose tag the
+# kernel puts beside the packet; with two workers; by a capture process that was started again; with a filter
+# of the interface's own; and where no program may be loaded, which is logged.
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -78,6 +78,26 @@ within_a_minute() { # SECONDS: waits, if they would not all be of one
     [ $((${second#0} + $1)) -lt 60 ] || sleep $((60 - ${second#0}))
 }
 
+captures() { # PID: the capturing processes of a daemon
+    for child in $(cat "/proc/$1/task/$1/children"); do
+        [ "$(cat "/proc/$child/comm")" != iagmeterd ] || echo "$child"
+    done
+}
+
+# Many packets wait then, and those that come meanwhile are not to be judged by what those say.
+hold_up() { # PID: stops what captures again and again, for three seconds
+    rounds=10
+    while [ "$rounds" -gt 0 ]; do
+        # shellcheck disable=SC2046
+        kill -STOP $(captures "$1")
+        sleep 0.15
+        # shellcheck disable=SC2046
+        kill -CONT $(captures "$1")
+        sleep 0.15
+        rounds=$((rounds - 1))
+    done
+}
+
 # Meters the packets of CAPTURE with the filter and without, side by side.
 meter() { # NAME CAPTURE SETTINGS PACKETS_PER_S SECONDS: sets $sent
     rm -rf "${directory:?}/$1" "$directory/$1-all"
@@ -92,7 +112,13 @@ meter() { # NAME CAPTURE SETTINGS PACKETS_PER_S SECONDS: sets $sent
         kill -TERM "$other"
         skip 'the kernel loads no filter'
     fi
+    held=
+    if [ -n "$late" ]; then
+        hold_up "$daemon" &
+        held=$!
+    fi
     sent=$(ip netns exec "$sending" "$build/tests/bench/send" "$wire" "$2" "$4" "$5" | cut -d ' ' -f 1)
+    [ -z "$held" ] || wait "$held"
     sleep 1
     stop "$daemon"
     daemon=$other
@@ -123,8 +149,12 @@ compare() { # NAME CAPTURE SETTINGS [PACKETS_PER_S SECONDS]
     echo "$1: $(counted "$1" packets_filtered) of $sent packets dropped by the kernel, the same sums"
 }
 
+late=
 compare immediate "$capture" 'mode = "immediate";'
 compare others "$directory/others.pcap" 'mode = "immediate";'
+late=yes
+compare late "$directory/others.pcap" 'mode = "immediate"; buffer_mib = 64;'
+late=
 # So slowly that the first datagrams were seen when QUIC begins between their ports, 0.8 s later: a ring
 # holds them for 0.4 s.
 compare others-ring "$directory/others.pcap" '' 600 10
@@ -139,9 +169,8 @@ compare workers "$capture" 'workers = 2;'
 configure again 'mode = "immediate";' ''
 start again
 daemon=$started
-for child in $(cat "/proc/$daemon/task/$daemon/children"); do
-    [ "$(cat "/proc/$child/comm")" != iagmeterd ] || kill -KILL "$child"
-done
+# shellcheck disable=SC2046
+kill -KILL $(captures "$daemon")
 tries=100
 until grep -q "capture of $wire works again" "$directory/again/log"; do
     [ "$tries" -gt 0 ] || fail 'the capture is not started again'
