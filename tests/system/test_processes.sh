@@ -352,6 +352,18 @@ intact "$live/state"
 [ "$(new_flows)" -eq 4 ] || fail "the ledger changed"
 echo "live: without the meter the daemon ends, with status 2"
 
+# A ledger that is put in the place of one that is in use: it would be written into a file without a name.
+launch
+sqlite3 "$live/state/ledger.db" ".backup $directory/restored.db"
+rm "$live/state/ledger.db-wal" "$live/state/ledger.db-shm"
+mv "$directory/restored.db" "$live/state/ledger.db"
+finish 2
+grep -q "$live/state/ledger.db was moved, deleted or replaced while in use: to be opened anew" "$log" ||
+    fail "it is not told that the ledger was replaced"
+intact "$live/state"
+[ "$(new_flows)" -eq 4 ] || fail "the ledger that was put in place changed"
+echo "live: a ledger that was replaced is not written to unseen"
+
 # One of two interfaces is not there yet: the other one is captured meanwhile.
 cp "$live/iagmeter.conf" "$directory/one-interface.conf"
 sed -i '/^interfaces/d' "$live/iagmeter.conf"
