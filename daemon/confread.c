@@ -375,6 +375,7 @@ static const char *why_unreadable(const char *path)
 
     if (descriptor < 0)
         return strerror(errno);
+    errno = 0;
     if (fstat(descriptor, &status) != 0)
         reason = strerror(errno);
     else if (S_ISDIR(status.st_mode))
@@ -400,10 +401,13 @@ bool confread_file(config_t *config, const char *path, struct diagnostics *diagn
     }
     /* config_read_file() reports an unreadable file as a syntax error. */
     reason = why_unreadable(path);
-    if (reason) {
+    if (reason && errno == EACCES) /* root becomes another one first: say who was refused */
+        diagnostics_error(diagnostics, path, 0, "cannot read: %s to user %u", reason,
+                          (unsigned)geteuid());
+    else if (reason)
         diagnostics_error(diagnostics, path, 0, "cannot read: %s", reason);
+    if (reason)
         return false;
-    }
     if (config_read_file(config, path) == CONFIG_TRUE)
         return true;
     file = locate(config, config_error_file(config), included, sizeof(included));
