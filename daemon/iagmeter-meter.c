@@ -301,10 +301,12 @@ static int run(struct process *process)
 static void bring_graphs_up(struct process *process)
 {
     int64_t until = meter_shown_until(process->ledger, process->config, wall_s(process));
+    char reason[600];
 
-    if (roundrobin_catch_up(process->roundrobin, process->ledger, until) > 0)
-        log_line(LOG_PRIORITY_WARNING, "RRD files could not be brought up to date: %s",
-                 roundrobin_error(process->roundrobin));
+    if (roundrobin_catch_up(process->roundrobin, process->ledger, until) == 0)
+        return;
+    roundrobin_reason(process->roundrobin, reason, sizeof(reason));
+    log_line(LOG_PRIORITY_WARNING, "RRD files could not be brought up to date: %s", reason);
 }
 
 static void record_start(struct process *process)
