@@ -208,6 +208,7 @@ static void read_interfaces(struct config *config, const config_setting_t *list,
         if (!confread_group(group, interface_keys, COUNT_OF(interface_keys), &interface,
                             diagnostics))
             continue;
+        interface.filter_line = config_setting_source_line(place_of(group, "filter"));
         check_interface(config, group, &interface, diagnostics);
         config->interfaces[config->interface_count++] = interface;
         if (config_captures(config) > MAX_CAPTURES)
@@ -259,6 +260,8 @@ static void read_root(struct config *config, const config_setting_t *root,
     confread_group(root, root_keys, COUNT_OF(root_keys), config, diagnostics);
     config->objectives_named = config_setting_get_member(root, "objectives") != NULL;
     config->user_line = config_setting_source_line(place_of(root, "user"));
+    if (config->state_directory[0] == '\0') /* it would be that of the configuration */
+        confread_error(place_of(root, "state_directory"), diagnostics, "state_directory is empty");
     read_limits(config, group_of(root, "limits"), diagnostics);
     read_trust(config, group_of(root, "trust"), diagnostics);
     read_policy(config, config_setting_get_member(root, "tunnel_ports"), tunnels_add_port,

@@ -26,6 +26,7 @@ enum capture_mode { CAPTURE_RING, CAPTURE_IMMEDIATE };
 struct interface_config {
     char name[INTERFACE_NAME_SIZE];
     char filter[FILTER_SIZE]; /* BPF, as pcap-filter(7); "" takes everything */
+    unsigned filter_line;     /* where it stands */
     bool promiscuous;
     int mode; /* enum capture_mode */
     unsigned snap_length;

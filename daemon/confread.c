@@ -356,13 +356,33 @@ bool confread_group(const config_setting_t *group, const struct confread_key *ke
     return valid;
 }
 
-/* What libconfig says of any line that it does not understand; most often it is this. */
-static const char *hint(const char *complaint)
+/* What some editors put before the text, or NULL: libconfig knows neither (The Unicode Standard,
+ * 23.8, "Byte Order Mark"). */
+static const char *odd_beginning(const char *path)
 {
-    return strcmp(complaint, "syntax error") == 0
-               ? ", or an error in the line before: a setting ends with \";\", and no comma stands "
-                 "behind the last item of a list"
-               : "";
+    FILE *stream = fopen(path, "re");
+    char begin[4] = "";
+
+    if (!stream)
+        return NULL;
+    if (!fgets(begin, sizeof(begin), stream))
+        begin[0] = '\0';
+    fclose(stream);
+    if (strcmp(begin, "\xef\xbb\xbf") == 0)
+        return ": it begins with a byte order mark: save it as UTF-8 without one";
+    if (strncmp(begin, "\xff\xfe", 2) == 0 || strncmp(begin, "\xfe\xff", 2) == 0)
+        return ": it is UTF-16: save it as UTF-8";
+    return NULL;
+}
+
+/* What libconfig says of any line that it does not understand; most often it is this. */
+static const char *hint(const char *complaint, const char *path)
+{
+    const char *odd = strcmp(complaint, "syntax error") == 0 ? odd_beginning(path) : "";
+
+    return odd ? odd
+               : ", or an error in the line before: a setting ends with \";\", and no comma stands "
+                 "behind the last item of a list";
 }
 
 /* Why PATH cannot be read, or NULL. Files are read more than once, for their digest too, and a pipe
@@ -375,6 +395,7 @@ static const char *why_unreadable(const char *path)
 
     if (descriptor < 0)
         return strerror(errno);
+    errno = 0;
     if (fstat(descriptor, &status) != 0)
         reason = strerror(errno);
     else if (S_ISDIR(status.st_mode))
@@ -400,14 +421,19 @@ bool confread_file(config_t *config, const char *path, struct diagnostics *diagn
     }
     /* config_read_file() reports an unreadable file as a syntax error. */
     reason = why_unreadable(path);
-    if (reason) {
+    if (reason && errno == EACCES) /* root becomes another one first: say who was refused */
+        diagnostics_error(diagnostics, path, 0, "cannot read: %s to user %u", reason,
+                          (unsigned)geteuid());
+    else if (reason)
         diagnostics_error(diagnostics, path, 0, "cannot read: %s", reason);
+    if (reason)
         return false;
-    }
     if (config_read_file(config, path) == CONFIG_TRUE)
         return true;
     file = locate(config, config_error_file(config), included, sizeof(included));
-    diagnostics_error(diagnostics, file ? file : path, (unsigned)config_error_line(config), "%s%s",
-                      config_error_text(config), hint(config_error_text(config)));
+    if (!file)
+        file = path;
+    diagnostics_error(diagnostics, file, (unsigned)config_error_line(config), "%s%s",
+                      config_error_text(config), hint(config_error_text(config), file));
     return false;
 }

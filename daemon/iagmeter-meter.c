@@ -38,6 +38,7 @@ struct process {
     bool stopping;
     bool refused; /* what a process sent: its sums are missing */
     int64_t alive_s;
+    int64_t look_at_s; /* when to look whether the ledger is still in its place */
 };
 
 static int64_t monotonic_s(void)
@@ -251,6 +252,19 @@ static int last_attempts(struct process *process)
     return EXIT_TROUBLE;
 }
 
+/* What was written last is in the file that was taken away: a new process opens what is there. */
+static bool ledger_stays(struct process *process)
+{
+    if (monotonic_s() < process->look_at_s)
+        return true;
+    process->look_at_s = monotonic_s() + ALIVE_S;
+    if (ledger_is_in_place(process->ledger))
+        return true;
+    log_line(LOG_PRIORITY_ERROR, "%s: to be opened anew, the running interval is lost",
+             ledger_error(process->ledger));
+    return false;
+}
+
 static void say_alive(void *context)
 {
     struct process *process = context;
@@ -271,6 +285,8 @@ static int run(struct process *process)
         for (unsigned i = 0; i < WORKERS; i++)
             if (process->workers[i] >= 0)
                 read_worker(process, i);
+        if (!ledger_stays(process))
+            return EXIT_TROUBLE;
         if (meter_is_waiting(process->meter) &&
             meter_commit(process->meter, wall_s(process), monotonic_s()) == LEDGER_FATAL) {
             log_line(LOG_PRIORITY_ERROR, "%s", ledger_error(process->ledger));
@@ -285,10 +301,12 @@ static int run(struct process *process)
 static void bring_graphs_up(struct process *process)
 {
     int64_t until = meter_shown_until(process->ledger, process->config, wall_s(process));
+    char reason[600];
 
-    if (roundrobin_catch_up(process->roundrobin, process->ledger, until) > 0)
-        log_line(LOG_PRIORITY_WARNING, "RRD files could not be brought up to date: %s",
-                 roundrobin_error(process->roundrobin));
+    if (roundrobin_catch_up(process->roundrobin, process->ledger, until) == 0)
+        return;
+    roundrobin_reason(process->roundrobin, reason, sizeof(reason));
+    log_line(LOG_PRIORITY_WARNING, "RRD files could not be brought up to date: %s", reason);
 }
 
 static void record_start(struct process *process)

@@ -8,6 +8,7 @@
 #include "daemon/programs.h"
 #include "daemon/sandbox.h"
 #include "daemon/stacked.h"
+#include "daemon/startcheck.h"
 #include "daemon/supervisor.h"
 #include "daemon/version.h"
 
@@ -39,7 +40,22 @@ static void usage(FILE *stream)
           stream);
 }
 
-static struct config *load(const char *path)
+/* `iagmeterd -t` of root reads as the user whom the daemon's processes become. Where there is none,
+ * or the main file has errors, that is said of it later. */
+static void become_user_of(const char *path)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct config *config = diagnostics ? config_load_main(path, diagnostics) : NULL;
+    char error[256];
+
+    if (config && sandbox_knows_user(config->user) &&
+        !sandbox_become(config->user, false, error, sizeof(error)))
+        log_line(LOG_PRIORITY_WARNING, "%s", error);
+    config_free(config);
+    diagnostics_free(diagnostics);
+}
+
+static struct config *load(const char *path, enum start start)
 {
     struct diagnostics *diagnostics = diagnostics_new();
     struct config *config = NULL;
@@ -47,38 +63,15 @@ static struct config *load(const char *path)
     if (!diagnostics)
         return NULL;
     config = config_load(path, NULL, diagnostics);
+    if (config)
+        startcheck(config, start, diagnostics);
     diagnostics_print(diagnostics, stderr);
+    if (diagnostics_errors(diagnostics) > 0) {
+        config_free(config);
+        config = NULL;
+    }
     diagnostics_free(diagnostics);
     return config;
-}
-
-/* Not left to the start of the capture: a wrong filter is a wrong configuration. */
-static bool filters_are_right(const struct config *config)
-{
-    bool right = true;
-    char error[256];
-
-    for (unsigned i = 0; i < config->interface_count; i++) {
-        const struct interface_config *interface = &config->interfaces[i];
-
-        if (source_check_filter(interface->filter, error, sizeof(error)))
-            continue;
-        fprintf(stderr, "%s: interface %s: filter \"%s\": %s\n", config->path, interface->name,
-                interface->filter, error);
-        right = false;
-    }
-    return right;
-}
-
-/* Root would have to become somebody who is not there; for others it is a slip without effect. Not
- * asked by the commands: a copy of the configuration may be read where there is no such user. */
-static bool user_is_right(const struct config *config)
-{
-    if (config->user[0] == '\0' || sandbox_knows_user(config->user))
-        return true;
-    fprintf(stderr, "%s:%u: %suser \"%s\" does not exist\n", config->path, config->user_line,
-            geteuid() == 0 ? "" : "warning: ", config->user);
-    return geteuid() != 0;
 }
 
 static void warn_of_memory(const struct config *config, const struct capture_needs *needs)
@@ -144,12 +137,6 @@ static int check(const struct config *config)
 
 static int start(struct config *config, const struct captures *captures, unsigned workers)
 {
-    if (captures->count == 0 && config->interface_count == 0 && !config->host) {
-        fprintf(stderr, "%s: neither an interface nor a host is configured: nothing to meter\n",
-                config->path);
-        config_free(config);
-        return EXIT_CONFIGURATION;
-    }
     if (captures->count == 0) {
         const struct capture_needs needs = capture_needs(config);
 
@@ -242,13 +229,11 @@ int main(int argc, char **argv)
     }
     if (!add_others(&captures, argv + optind))
         return EXIT_CONFIGURATION;
-    config = load(path);
+    if (check_only)
+        become_user_of(path);
+    config = load(path, check_only ? START_CHECK : captures.count > 0 ? START_REPLAY : START_LIVE);
     if (!config)
         return EXIT_CONFIGURATION;
-    if (!user_is_right(config) || !filters_are_right(config)) {
-        config_free(config);
-        return EXIT_CONFIGURATION;
-    }
     if (captures.count == 0)
         stacked_warn("/sys", config);
     if (check_only) {

@@ -700,12 +700,19 @@ bool ledger_is_locked(const char *state_directory)
     return locked;
 }
 
-static bool take_lock(struct ledger *ledger, const char *state_directory)
+static void lock_path(const struct ledger *ledger, char *out, size_t size)
+{
+    int directory = (int)(strrchr(ledger->path, '/') - ledger->path);
+
+    snprintf(out, size, "%.*s/ledger.lock", directory, ledger->path);
+}
+
+static bool take_lock(struct ledger *ledger)
 {
     struct flock wanted = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     char path[PATH_MAX + 16];
 
-    snprintf(path, sizeof(path), "%s/ledger.lock", state_directory);
+    lock_path(ledger, path, sizeof(path));
     ledger->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
     if (ledger->lock < 0)
         return open_failed(ledger, path);
@@ -934,9 +941,9 @@ static bool connect_to(struct ledger *ledger, const char *name, int flags)
                            " PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON");
 }
 
-static bool open_writer(struct ledger *ledger, const char *state_directory)
+static bool open_writer(struct ledger *ledger)
 {
-    if (!take_lock(ledger, state_directory) || !check_file(ledger, true) ||
+    if (!take_lock(ledger) || !check_file(ledger, true) ||
         !connect_to(ledger, ledger->path, SQLITE_OPEN_READWRITE) || !check_tables(ledger))
         return false;
     /* Of the database in WAL mode, "full" means: synchronised at each commit, not at checkpoints
@@ -1019,7 +1026,7 @@ struct ledger *ledger_open_why(const char *state_directory, bool writable, bool 
     length = snprintf(ledger->path, sizeof(ledger->path), "%s/ledger.db", state_directory);
     if (length < 0 || (size_t)length >= sizeof(ledger->path))
         refuse(ledger, LEDGER_FATAL, "is too long a path");
-    else if (writable ? open_writer(ledger, state_directory) : open_reader(ledger)) {
+    else if (writable ? open_writer(ledger) : open_reader(ledger)) {
         ledger->failed = false;
         return ledger;
     }
@@ -1029,12 +1036,54 @@ struct ledger *ledger_open_why(const char *state_directory, bool writable, bool 
     return NULL;
 }
 
+/* Whether the file that is open is not, or no more, the one at its path. */
+static bool has_moved(const struct ledger *ledger)
+{
+    int moved = 0;
+
+    return sqlite3_file_control(ledger->database, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) ==
+               SQLITE_OK &&
+           moved;
+}
+
+static bool lock_has_moved(const struct ledger *ledger)
+{
+    struct stat held, found;
+    char path[PATH_MAX + 16];
+
+    lock_path(ledger, path, sizeof(path));
+    return fstat(ledger->lock, &held) == 0 &&
+           (stat(path, &found) != 0 || found.st_dev != held.st_dev || found.st_ino != held.st_ino);
+}
+
+bool ledger_is_in_place(struct ledger *ledger)
+{
+    char lock[PATH_MAX + 16];
+    bool moved = has_moved(ledger);
+
+    if (!moved && !lock_has_moved(ledger))
+        return true;
+    lock_path(ledger, lock, sizeof(lock));
+    snprintf(ledger->error, sizeof(ledger->error), "%s was moved, deleted or replaced while in use",
+             moved ? ledger->path : lock);
+    return false;
+}
+
+/* Of a file that was moved SQLite leaves the log where it is: of what it holds the file would lack
+ * the latest, and what took its place would be read with a log that is not its own. */
+static void empty_log(struct ledger *ledger)
+{
+    if (ledger->database && ledger->lock >= 0 && has_moved(ledger))
+        execute(ledger, "PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
 void ledger_close(struct ledger *ledger)
 {
     if (!ledger)
         return;
     for (int i = 0; i < KEPT_STATEMENTS; i++)
         sqlite3_finalize(ledger->statements[i]);
+    empty_log(ledger);
     sqlite3_close(ledger->database);
     if (ledger->lock >= 0)
         close(ledger->lock);

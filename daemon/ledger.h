@@ -36,6 +36,11 @@ struct ledger *ledger_open_why(const char *state_directory, bool writable, bool 
                                size_t error_size);
 void ledger_close(struct ledger *ledger);
 
+/* Whether ledger.db and ledger.lock of a ledger that is open for writing are still at their paths;
+ * if not, ledger_error() says which. What is written to the one is then found by nobody, and
+ * without the other a second daemon may write, too. */
+bool ledger_is_in_place(struct ledger *ledger);
+
 /* Whether a process, the daemon most likely, holds STATE_DIRECTORY's ledger open for writing. Takes
  * nothing, so it is in nobody's way. */
 bool ledger_is_locked(const char *state_directory);

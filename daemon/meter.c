@@ -970,6 +970,7 @@ static void show_intervals(struct meter *meter, int64_t now_s, int64_t monotonic
     unsigned failed = 0;
     size_t shown = 0;
     uint64_t silenced;
+    char reason[600];
 
     if (meter->catch_up) {
         int64_t end = limit < INT64_MAX - INTERVAL_S ? limit + INTERVAL_S : limit;
@@ -987,11 +988,13 @@ static void show_intervals(struct meter *meter, int64_t now_s, int64_t monotonic
     memmove(meter->unshown, meter->unshown + shown,
             (meter->unshown_count - shown) * sizeof(meter->unshown[0]));
     meter->unshown_count -= shown;
-    if (failed > 0 && log_due(&meter->roundrobin_damper, monotonic_s, &silenced))
+    if (failed > 0 && log_due(&meter->roundrobin_damper, monotonic_s, &silenced)) {
+        roundrobin_reason(meter->roundrobin, reason, sizeof(reason));
         log_line(LOG_PRIORITY_WARNING,
                  "RRD files could not be written (%s): the ledger has the "
                  "sums, \"iagmeter rebuild\" recreates the files",
-                 roundrobin_error(meter->roundrobin));
+                 reason);
+    }
 }
 
 enum ledger_status meter_commit(struct meter *meter, int64_t now_s, int64_t monotonic_s)

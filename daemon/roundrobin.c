@@ -98,6 +98,37 @@ const char *roundrobin_error(const struct roundrobin *roundrobin)
     return roundrobin->error;
 }
 
+/* The end of REST, "/DIRECTION/SERVICE.rrd: ..." behind our directory, that is not the pair's name;
+ * NULL: it names none. */
+static const char *behind_pair(const char *rest)
+{
+    const char *end = strstr(rest, ".rrd");
+
+    if (!end || rest[0] != '/' || strncmp(rest, "/.new/", strlen("/.new/")) == 0 ||
+        !memchr(rest + 1, '/', (size_t)(end - rest - 1)))
+        return NULL;
+    return end;
+}
+
+void roundrobin_reason(const struct roundrobin *roundrobin, char *out, size_t size)
+{
+    size_t length = strlen(roundrobin->directory);
+    const char *at = roundrobin->error;
+    const char *found;
+    size_t used = 0;
+
+    out[0] = '\0';
+    while (used < size && (found = strstr(at, roundrobin->directory)) != NULL) {
+        const char *end = behind_pair(found + length);
+
+        used += (size_t)snprintf(out + used, size - used, "%.*s%s", (int)(found + length - at), at,
+                                 end ? "/*/*" : "");
+        at = end ? end : found + length;
+    }
+    if (used < size)
+        snprintf(out + used, size - used, "%s", at);
+}
+
 /* The first reason is kept: the others mostly follow from it. Returns false. */
 static bool fail(struct roundrobin *roundrobin, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -48,6 +48,10 @@ unsigned roundrobin_rebuild(struct roundrobin *roundrobin, struct ledger *ledger
  * anew, or "". */
 const char *roundrobin_error(const struct roundrobin *roundrobin);
 
+/* The same for the log, which more people read than the files: it does not tell which direction and
+ * service a file is of, since that one used the other may be for nobody to see (suppress.h). */
+void roundrobin_reason(const struct roundrobin *roundrobin, char *out, size_t size);
+
 /* Sum of one data source over [from, until), multiples of 3600 when further back than the minute
  * rows. DIRECTION NULL reads coverage. Returns false with roundrobin_error() set. */
 bool roundrobin_total(struct roundrobin *roundrobin, const char *direction, const char *service,

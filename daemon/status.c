@@ -22,7 +22,7 @@
 /* An interval that is written at once is at most this old when the next one comes, a retry or two
  * included. */
 #define CURRENT_S  300
-#define MAX_ADVICE 17
+#define MAX_ADVICE 18
 
 /* From which shares on something should be done. */
 /* An answer is some hundred packets: at one in a thousand, every tenth answer has a hole. */
@@ -65,6 +65,7 @@ struct status {
     int64_t from_s; /* what the ledger spans */
     int64_t until_s;
     bool is_current;   /* the ledger spans until about now */
+    bool is_stuck;     /* it does not, though a daemon has been metering interfaces since */
     int64_t day_end_s; /* now, or where the ledger ends */
     struct sums sums;  /* of the day until then */
     const char *advice[MAX_ADVICE];
@@ -109,6 +110,9 @@ static void advise(struct status *status, bool believes_unasked)
         bool applies;
         const char *sentence;
     } rules[MAX_ADVICE] = {
+        {status->is_stuck,
+         "The daemon runs, but has recorded nothing for five minutes: its log tells why "
+         "(journalctl -u iagmeterd)."},
         {exceeds(c->packets_dropped, c->packets + c->packets_dropped, DROPPED_ALARM),
          "The kernel dropped more than one packet in a thousand: raise buffer_mib of the "
          "interface."},
@@ -178,6 +182,18 @@ static enum ledger_status find_current(struct status *status, struct ledger *led
     return done == LEDGER_EMPTY ? LEDGER_OK : done;
 }
 
+/* Live, and for so long that what it meters should be there. */
+static bool runs_long(struct ledger *ledger, int64_t now_s)
+{
+    char mode[16], started[32];
+    struct tm utc = {0};
+
+    return ledger_fact(ledger, "mode", mode, sizeof(mode)) == LEDGER_OK &&
+           strcmp(mode, "live") == 0 &&
+           ledger_fact(ledger, "started", started, sizeof(started)) == LEDGER_OK &&
+           strptime(started, "%Y-%m-%dT%H:%M:%SZ", &utc) && now_s - timegm(&utc) > CURRENT_S;
+}
+
 /* Small counts of people are for nobody's eyes, the sysadmin's included: totals only. Of a ledger
  * that nobody writes, because the daemon stopped or it was read from a file, the last 24 hours by
  * the clock would be all zero: its own last ones are shown. */
@@ -194,6 +210,7 @@ static bool collect(struct status *status, struct ledger *ledger, const struct c
     status->until_s += INTERVAL_S;
     if (find_current(status, ledger, now_s) != LEDGER_OK)
         return false;
+    status->is_stuck = status->running && !status->is_current && runs_long(ledger, now_s);
     status->day_end_s = status->is_current ? now_s : status->until_s;
     if (ledger_visit_coverage(ledger, status->day_end_s - DAY_S, status->day_end_s,
                               ledger_sum_coverage, &status->sums.coverage) != LEDGER_OK ||

@@ -11,6 +11,7 @@
 #include "daemon/rules.h"
 #include "daemon/sandbox.h"
 #include "daemon/stacked.h"
+#include "daemon/startcheck.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -569,12 +570,15 @@ static void adopt(struct supervisor *supervisor, struct config *fresh)
     if (memcmp(&fresh->limits, &current->limits, sizeof(fresh->limits)) != 0 ||
         !trust_is_same(&fresh->trust, &current->trust) || !same_interfaces(fresh, current) ||
         fresh->inference.max_connections != current->inference.max_connections ||
-        fresh->kernel_filter != current->kernel_filter ||
+        fresh->kernel_filter != current->kernel_filter || fresh->rrd_years != current->rrd_years ||
+        strcmp(fresh->user, current->user) != 0 ||
         strcmp(fresh->state_directory, current->state_directory) != 0)
         log_line(LOG_PRIORITY_WARNING,
-                 "changes of interfaces, kernel_filter, limits, trust, "
-                 "tunnel_ports and directories take effect at the next restart only");
+                 "changes of interfaces, kernel_filter, limits, trust, tunnel_ports, rrd_years, "
+                 "user and directories take effect at the next restart only");
     fresh->kernel_filter = current->kernel_filter;
+    fresh->rrd_years = current->rrd_years;
+    memcpy(fresh->user, current->user, sizeof(fresh->user));
     fresh->limits = current->limits;
     fresh->trust = current->trust;
     fresh->inference.max_connections = current->inference.max_connections;
@@ -624,12 +628,16 @@ static void reload(struct supervisor *supervisor)
         return;
     sd_notify(0, "RELOADING=1");
     fresh = config_load(supervisor->config->path, supervisor->config, diagnostics);
-    log_diagnostics(diagnostics);
-    diagnostics_free(diagnostics);
     if (fresh)
+        startcheck(fresh, supervisor->file ? START_REPLAY : START_LIVE, diagnostics);
+    log_diagnostics(diagnostics);
+    if (fresh && diagnostics_errors(diagnostics) == 0) {
         use_config(supervisor, fresh);
-    else
+    } else {
         log_line(LOG_PRIORITY_ERROR, "the new configuration is wrong: the old one stays in use");
+        config_free(fresh);
+    }
+    diagnostics_free(diagnostics);
     sd_notify(0, "READY=1");
 }
 

@@ -271,6 +271,7 @@ static const struct {
      "buffer_mib is 2048"},
     {FACTORS "\ninterfaces = ( { name = \"eth0\";\npromiscuous = 1; } );\n", 3,
      "promiscuous must be true or false"},
+    {FACTORS "\nstate_directory = \"\";\n", 2, "state_directory is empty"},
     {FACTORS "\nservices = \n;\n", 3, "syntax error"},
 };
 

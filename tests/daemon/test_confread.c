@@ -191,6 +191,30 @@ static void errors_in_an_included_file_name_that_file(void **state)
     diagnostics_free(diagnostics);
 }
 
+/* As editors on Windows save it. */
+static void an_encoding_that_is_not_utf8_is_named(void **state)
+{
+    static const char *const texts[][2] = {
+        {"\xef\xbb\xbfname = \"a\";\n", "a byte order mark: save it as UTF-8 without one"},
+        {"\xff\xfen", "it is UTF-16: save it as UTF-8"},
+        {"\xfe\xff", "it is UTF-16: save it as UTF-8"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct diagnostics *diagnostics = diagnostics_new();
+        char path[PATH_MAX];
+        config_t config;
+
+        scratch_write("odd.conf", texts[i][0]);
+        scratch_path(path, "odd.conf");
+        assert_false(confread_file(&config, path, diagnostics));
+        assert_complaint(diagnostics, "odd.conf", 1, texts[i][1]);
+        config_destroy(&config);
+        diagnostics_free(diagnostics);
+    }
+}
+
 static void what_cannot_be_read_says_why(void **state)
 {
     struct diagnostics *diagnostics = diagnostics_new();
@@ -225,6 +249,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_said_with_its_line),
         cmocka_unit_test(every_error_of_a_file_is_said_at_once),
         cmocka_unit_test(errors_in_an_included_file_name_that_file),
+        cmocka_unit_test(an_encoding_that_is_not_utf8_is_named),
         cmocka_unit_test(what_cannot_be_read_says_why),
     };
 

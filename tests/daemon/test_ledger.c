@@ -1049,6 +1049,102 @@ static void assert_content(const char *name, const char *content, size_t size)
     fclose(stream);
 }
 
+/* ---- Files that are taken away from a daemon ---- */
+
+static void move(const char *from, const char *to)
+{
+    char old[PATH_MAX], fresh[PATH_MAX];
+
+    scratch_path(old, from);
+    scratch_path(fresh, to);
+    assert_int_equal(rename(old, fresh), 0);
+}
+
+static void copy(const char *from, const char *to)
+{
+    char path[PATH_MAX];
+    char bytes[65536];
+    FILE *in, *out;
+    size_t count;
+
+    scratch_path(path, from);
+    in = fopen(path, "re");
+    scratch_path(path, to);
+    out = fopen(path, "we");
+    assert_true(in && out);
+    while ((count = fread(bytes, 1, sizeof(bytes), in)) > 0)
+        assert_int_equal(fwrite(bytes, 1, count, out), count);
+    assert_int_equal(fclose(out), 0);
+    fclose(in);
+}
+
+static void assert_moved(struct ledger *ledger, const char *name)
+{
+    assert_false(ledger_is_in_place(ledger));
+    assert_non_null(strstr(ledger_error(ledger), name));
+}
+
+static void a_ledger_that_is_moved_or_replaced_is_noticed(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+
+    (void)state;
+    name_all(ledger);
+    assert_true(ledger_is_in_place(ledger));
+    move("ledger.db", "elsewhere.db");
+    assert_moved(ledger, "/ledger.db was moved, deleted or replaced while in use");
+    scratch_write("ledger.db", "");
+    assert_moved(ledger, "/ledger.db was");
+    move("elsewhere.db", "ledger.db");
+    assert_true(ledger_is_in_place(ledger));
+    move("ledger.lock", "elsewhere.lock");
+    assert_moved(ledger, "/ledger.lock was");
+    scratch_write("ledger.lock", "");
+    assert_moved(ledger, "/ledger.lock was");
+    ledger_close(ledger);
+}
+
+/* What was recorded is in the file that was taken away, and what took its place is as it was. */
+static void a_ledger_that_is_replaced_keeps_all_and_changes_nothing(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct ids ids = name_all(ledger);
+    char log[PATH_MAX];
+
+    (void)state;
+    assert_int_equal(scratch_sql("ledger.db", "PRAGMA wal_checkpoint"), SQLITE_OK);
+    copy("ledger.db", "before.db");
+    record(ledger, T0, ids.drh, ids.api, ids.factors, NULL);
+    move("ledger.db", "elsewhere.db");
+    move("before.db", "ledger.db");
+    ledger_close(ledger);
+    ledger = open_or_fail(false); /* with the log that is still there */
+    assert_int_equal(visit_all(ledger).count, 0);
+    ledger_close(ledger);
+    move("elsewhere.db", "ledger.db");
+    scratch_path(log, "ledger.db-wal");
+    unlink(log);
+    ledger = open_or_fail(false);
+    assert_int_equal(visit_all(ledger).count, 1);
+    ledger_close(ledger);
+}
+
+static void the_log_of_another_ledger_is_left_alone(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct ids ids = name_all(ledger);
+
+    (void)state;
+    record(ledger, T0, ids.drh, ids.api, ids.factors, NULL);
+    move("ledger.db", "elsewhere.db");
+    move("ledger.db-wal", "elsewhere.db-wal");
+    scratch_write("ledger.db", "theirs");
+    scratch_write("ledger.db-wal", "their log");
+    ledger_close(ledger);
+    assert_content("ledger.db", "theirs", strlen("theirs"));
+    assert_content("ledger.db-wal", "their log", strlen("their log"));
+}
+
 static void run_sql(const char *sql)
 {
     assert_int_equal(scratch_sql("ledger.db", sql), SQLITE_OK);
@@ -2439,6 +2535,9 @@ int main(void)
         TEST(nothing_is_recorded_outside_or_after_a_failure),
         TEST(one_writer_and_any_reader),
         TEST(asking_for_the_lock_refuses_nobody),
+        TEST(a_ledger_that_is_moved_or_replaced_is_noticed),
+        TEST(a_ledger_that_is_replaced_keeps_all_and_changes_nothing),
+        TEST(the_log_of_another_ledger_is_left_alone),
         TEST(modes_do_not_depend_on_the_umask),
         TEST(other_files_are_refused_and_left_alone),
         TEST(other_databases_are_refused),

@@ -667,6 +667,15 @@ static void odd_names_are_refused(void **state)
     assert_total("energy_kwh_high", T0, T0 + 60, in_ledger(T0, T0 + 60).energy_kwh_high);
 }
 
+static void assert_log_names_no_pair(const char *fragment)
+{
+    char reason[2 * PATH_MAX];
+
+    roundrobin_reason(fixture->roundrobin, reason, sizeof(reason));
+    if (strstr(reason, "DRH") || strstr(reason, "chat") || !strstr(reason, fragment))
+        fail_msg("\"%s\"", reason);
+}
+
 static void totals_say_what_they_cannot_answer(void **state)
 {
     struct roundrobin *roundrobin = fixture->roundrobin;
@@ -674,7 +683,8 @@ static void totals_say_what_they_cannot_answer(void **state)
 
     (void)state;
     assert_false(roundrobin_total(roundrobin, "DRH", "chat", "flows", T0, T0 + 60, &total));
-    assert_non_null(strstr(roundrobin_error(roundrobin), "chat.rrd"));
+    assert_non_null(strstr(roundrobin_error(roundrobin), "DRH/chat.rrd"));
+    assert_log_names_no_pair("rrd/*/*.rrd");
     show(T0);
     show(T0 + 9 * DAY);
     assert_false(roundrobin_total(roundrobin, "DRH", "chat", "none", T0, T0 + 60, &total));

@@ -219,6 +219,29 @@ static void of_an_old_ledger_the_last_recorded_day_is_shown(void **state)
     json_decref(object);
 }
 
+static void assert_stuck(bool running, const char *mode, const char *started, bool expected)
+{
+    assert_int_equal(ledger_set_fact(ledger, "mode", mode), LEDGER_OK);
+    assert_int_equal(ledger_set_fact(ledger, "started", started), LEDGER_OK);
+    assert_true(print(running));
+    if (!strstr(output, "The daemon runs, but has recorded nothing") == expected)
+        fail_msg("%s, started %s:\n%s", mode, started, output);
+}
+
+/* Its disk is full, say. NOW is 14:14:00 UTC. */
+static void a_daemon_that_records_nothing_is_told(void **state)
+{
+    (void)state;
+    record(NOW - 540, 1);
+    assert_stuck(true, "live", "2026-09-21T13:00:00Z", true);
+    assert_stuck(true, "live", "2026-09-21T14:08:50Z", true);
+    assert_stuck(true, "live", "2026-09-21T14:09:10Z", false); /* it just began */
+    assert_stuck(true, "replay", "2026-09-21T13:00:00Z", false);
+    assert_stuck(false, "live", "2026-09-21T13:00:00Z", false);
+    record(NOW - 60, 1);
+    assert_stuck(true, "live", "2026-09-21T13:00:00Z", false);
+}
+
 /* What a clock that was wrong, or a file of another one, has recorded of the future. */
 static void of_a_ledger_ahead_of_the_clock_too(void **state)
 {
@@ -524,6 +547,7 @@ int main(void)
         TEST(an_empty_ledger_is_said_to_be_empty),
         TEST(sums_are_of_the_last_day_and_name_nobody),
         TEST(of_an_old_ledger_the_last_recorded_day_is_shown),
+        TEST(a_daemon_that_records_nothing_is_told),
         TEST(of_a_ledger_ahead_of_the_clock_too),
         TEST(what_was_recorded_of_the_future_does_not_hide_the_present),
         TEST(an_interval_that_is_a_little_late_is_current),

@@ -167,15 +167,39 @@ if [ "$(id -u)" -eq 0 ]; then
     for command in "$daemon -t" "$daemon -r $demo" "$daemon"; do
         # shellcheck disable=SC2086
         expect 1 $command -c "$main"
-        sentence "$main:$(line_of '^user' "$main"): user \"no-such-user\" does not exist"
+        grep -qF "$main:$(line_of '^user' "$main"): user \"no-such-user\" does not exist" "$directory/err" ||
+            fail "$command: it is not told that the user does not exist"
     done
     untouched "a user that does not exist"
     if setpriv --reuid=65534 --regid=65534 --clear-groups test -r "$main" -a -r "$root/conf/services.conf"; then
         expect 0 setpriv --reuid=65534 --regid=65534 --clear-groups "$daemon" -t -c "$main"
-        sentence "$main:$(line_of '^user' "$main"): warning: user \"no-such-user\" does not exist"
+        grep -qF "$main:$(line_of '^user' "$main"): warning: user \"no-such-user\" does not exist" "$directory/err" ||
+            fail "it is not told to others that the user does not exist"
+        # Root's check is that of the user whom the daemon becomes.
+        sed -i 's/^user = .*/user = "nobody";/' "$main"
+        expect 0 "$daemon" -t -c "$main"
+        grep -q "^$main: warning: state_directory: $base/state cannot be written by this user" "$directory/err" ||
+            fail "it is not told that the user may not write the state directory"
+        chmod 600 "$conf/services.conf"
+        expect 1 "$daemon" -t -c "$main"
+        sentence "$conf/services.conf: cannot read: Permission denied to user $(id -u nobody)"
+        chmod 644 "$conf/services.conf"
+        sed -i 's/^user = .*/user = "no-such-user";/' "$main"
     fi
 fi
 expect 0 "$tool" status -c "$main"
+
+# A filter is no more than a text until it is tried: at a check as at a start.
+append 'interfaces = ( { name = "nflog:1";
+    filter = "tcp prot 443"; } );'
+sed -i '/^interfaces = ($/,/^);$/d' "$main"
+line=$(line_of 'tcp prot 443' "$main")
+for command in "$daemon -t" "$daemon" "$daemon -r $demo"; do
+    # shellcheck disable=SC2086
+    expect 1 $command -c "$main"
+    sentence "$main:$line: interface nflog:1: filter \"tcp prot 443\": "
+done
+untouched "a wrong filter"
 
 # How much memory the limits can take is told, and said when it is more than there may be.
 fresh_conf

@@ -274,12 +274,29 @@ kill -HUP "$daemon"
 wait_for 'the old one stays'
 grep -q "$live/services.conf:[0-9]*: " "$log" || fail "the log does not say where the error is"
 still_running "its configuration is broken"
+cp "$live/good.conf" "$live/services.conf"
+# Nor one with which the next start would fail.
+cp "$live/iagmeter.conf" "$directory/good-main.conf"
+sed -i 's/mode = "immediate";/& filter = "tcp prot 443";/' "$live/iagmeter.conf"
+kill -HUP "$daemon"
+wait_for 'the old one stays' 2
+grep -q "$live/iagmeter.conf:[0-9]*: interface lan: filter \"tcp prot 443\": " "$log" ||
+    fail "the log does not say that the filter is wrong"
+grep -v '^interfaces' "$directory/good-main.conf" >"$live/iagmeter.conf"
+kill -HUP "$daemon"
+wait_for 'the old one stays' 3
+grep -q 'nothing to meter' "$log" || fail "the log does not say that the next start would fail"
+{ cat "$directory/good-main.conf"; echo 'rrd_years = 9;'; } >"$live/iagmeter.conf"
+kill -HUP "$daemon"
+wait_for 'rrd_years.* take effect at the next restart only'
+wait_for 'read again'
+cp "$directory/good-main.conf" "$live/iagmeter.conf"
 
 awk -v new="$new_service" '{ print } /^services *= *\(/ { print new }' "$live/good.conf" \
     >"$live/services.conf"
 "$build/iagmeterd" -t -c "$live/iagmeter.conf" >/dev/null || fail "the new services.conf is wrong"
 kill -HUP "$daemon"
-wait_for 'read again'
+wait_for 'read again' 2
 [ "$(pgrep -P "$daemon" -x iagmeterd)" = "$capture" ] || fail "another capture process after SIGHUP"
 hello new-thing.example
 kill -TERM "$daemon"
@@ -351,6 +368,18 @@ wait_gone "$capture"
 intact "$live/state"
 [ "$(new_flows)" -eq 4 ] || fail "the ledger changed"
 echo "live: without the meter the daemon ends, with status 2"
+
+# A ledger that is put in the place of one that is in use: it would be written into a file without a name.
+launch
+sqlite3 "$live/state/ledger.db" ".backup $directory/restored.db"
+rm "$live/state/ledger.db-wal" "$live/state/ledger.db-shm"
+mv "$directory/restored.db" "$live/state/ledger.db"
+finish 2
+grep -q "$live/state/ledger.db was moved, deleted or replaced while in use: to be opened anew" "$log" ||
+    fail "it is not told that the ledger was replaced"
+intact "$live/state"
+[ "$(new_flows)" -eq 4 ] || fail "the ledger that was put in place changed"
+echo "live: a ledger that was replaced is not written to unseen"
 
 # One of two interfaces is not there yet: the other one is captured meanwhile.
 cp "$live/iagmeter.conf" "$directory/one-interface.conf"
