@@ -384,10 +384,11 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "Requests without an impact estimate (image, audio, video, or unknown model) are counted "
           "as requests, but neither in energy, nor in water, nor in emissions. A row that has no "
           "others has a dash there: that is not zero, but unknown."}},
-    [TEXT_GRAPH_TITLE] = {{"Énergie par jour, valeur centrale, toutes directions (kWh)",
-                           "Energy per day, central value, all directions (kWh)"}},
-    [TEXT_GRAPH_ALT] = {{"Graphique : énergie par jour local en {0}, toutes directions, en kWh.",
-                         "Graph: energy per local day in {0}, all directions, in kWh."}},
+    [TEXT_GRAPH_TITLE] =
+        {{"Énergie par jour, valeur centrale, toutes directions (unité : sur l'axe)",
+          "Energy per day, central value, all directions (unit: on the axis)"}},
+    [TEXT_GRAPH_ALT] = {{"Graphique : énergie par jour local en {0}, toutes directions.",
+                         "Graph: energy per local day in {0}, all directions."}},
     [TEXT_GRAPH_MISSING] = {{"Le graphique n'a pas pu être tracé ; les totaux de ce rapport, lus "
                              "dans le registre, n'en dépendent pas.",
                              "The graph could not be drawn; the totals of this report, read from "
