@@ -294,6 +294,13 @@ static void write_hourly(const struct html_page *page)
                   figures);
 }
 
+static enum text_id variant_name(const struct variants *variants, enum month_variant variant)
+{
+    if (variant == VARIANT_REPORT && (variants->is_partial || variants->lacks_models))
+        return TEXT_VARIANT_REPORT_LESS;
+    return (enum text_id)(TEXT_VARIANT_REPORT + variant);
+}
+
 static void write_variants(const struct html_page *page)
 {
     const struct variants *variants = &page->report->variants;
@@ -311,7 +318,7 @@ static void write_variants(const struct html_page *page)
         if (!variants_is_shown(variants, (enum month_variant)i))
             continue;
         html_open_row(page);
-        html_row_heading_text(page, (enum text_id)(TEXT_VARIANT_REPORT + i));
+        html_row_heading_text(page, variant_name(variants, (enum month_variant)i));
         variant_cell(page, (enum month_variant)i, MONTH_ENERGY);
         variant_cell(page, (enum month_variant)i, MONTH_WATER);
         variant_cell(page, (enum month_variant)i, MONTH_GWP);

@@ -168,11 +168,12 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "measured part not told: it would tell the use of fewer than {0} devices"}},
     [TEXT_HOST_IDLE] =
         {{"Serveur d'IA local : {0} % de l'énergie mesurée sur ses machines l'est en veille, que "
-          "l'on s'en serve ou non ({1} kWh en tout, centre de données compris). La clé qui "
-          "partage cette veille décide donc de l'essentiel de sa répartition.",
+          "l'on s'en serve ou non ({1} kWh en tout, centre de données compris). Plus cette "
+          "part est grande, plus la clé qui partage la veille décide de ce que reçoit chaque "
+          "direction.",
           "Local AI server: {0}% of the energy measured at its machines is idle, whether anyone "
-          "uses it or not ({1} kWh in all, data centre included). So the key that shares this "
-          "idle energy decides most of how it is divided."}},
+          "uses it or not ({1} kWh in all, data centre included). The larger this part, "
+          "the more the key that shares idle energy decides what each direction gets."}},
     [TEXT_HOST_LINE] = {{"  {0} : {1} kWh pour ses requêtes, {2} kWh de veille et commun",
                          "  {0}: {1} kWh for its requests, {2} kWh idle and common"}},
     [TEXT_HEAD_HOST] = {{"Serveur d'IA local", "Local AI server"}},
@@ -186,8 +187,9 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_HOST_LEAD] =
         {{"Énergie mesurée, jetons comptés. Les machines de « {0} » ont consommé {1} kWh, le "
           "centre "
-          "de données {2} kWh avec le refroidissement et les pertes (PUE {3}). {4} % des machines "
-          "est de la veille, {5} kWh du travail sans requête vue. Mesuré pendant {6} heures sur "
+          "de données {2} kWh avec le refroidissement et les pertes (PUE {3}). {4} % de "
+          "l'énergie des machines est de la veille, {5} kWh du travail sans requête vue. Mesuré "
+          "pendant {6} heures sur "
           "{7}.",
           "Energy is measured, tokens are counted. The machines of \"{0}\" used {1} kWh, the data "
           "centre {2} kWh with cooling and losses (PUE {3}). {4}% of the machines' energy is idle, "
@@ -313,6 +315,11 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "– haute)",
           "The same use of the month, by each method and convention (central value, low – high)"}},
     [TEXT_VARIANT_REPORT] = {{"Comme dans ce rapport", "As in this report"}},
+    [TEXT_VARIANT_REPORT_LESS] =
+        {{"Comme dans ce rapport, sans ce qui n'est pas recalculé (voir plus bas) : moins que le "
+          "total du mois",
+          "As in this report, without what is not computed again (see below): less than the total "
+          "of the month"}},
     [TEXT_VARIANT_RECOMPUTED] =
         {{"Refait avec les facteurs installés, comme ci-dessous (ceux de l'enregistrement étaient "
           "autres)",
@@ -571,28 +578,28 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_LOCAL_EVICTED_EFFECT] = {{"La suite de ces connexions n'est pas comptée.",
                                     "The rest of those connections is not counted."}},
     [TEXT_METHOD_TOKENS] =
-        {{"1. Le trafic des services connus est reconnu par le nom du serveur, par celui qu'un "
+        {{"Le trafic des services connus est reconnu par le nom du serveur, par celui qu'un "
           "client dit à un mandataire ou, à défaut, par la dernière réponse DNS. Les requêtes et "
           "les jetons sont estimés d'après la taille et le rythme des réponses chiffrées, sans les "
           "déchiffrer.",
-          "1. The traffic of known services is recognised by the server's name, by the one that a "
+          "The traffic of known services is recognised by the server's name, by the one that a "
           "client tells a proxy or, failing that, by the last answer of the DNS. Requests and "
           "tokens are estimated from the size and rhythm of the encrypted answers, without "
           "decrypting them."}},
     [TEXT_METHOD_IMPACT] =
-        {{"2. Les jetons en sortie sont multipliés par des facteurs publiés, méthode A : {0} "
+        {{"Les jetons en sortie sont multipliés par des facteurs publiés, méthode A : {0} "
           "({1}). L'énergie comprend les serveurs et le centre de données (PUE). Les émissions "
           "comprennent l'électricité, comptée selon le lieu, et la fabrication des serveurs. L'eau "
           "comprend celle du centre de données (WUE) et celle de la production d'électricité.",
-          "2. Output tokens are multiplied by published factors, method A: {0} ({1}). Energy "
+          "Output tokens are multiplied by published factors, method A: {0} ({1}). Energy "
           "includes servers and data centre (PUE). Emissions include electricity, location-based, "
           "and the manufacture of servers. Water includes that of the data centre (WUE) and of "
           "electricity generation."}},
     [TEXT_METHOD_BAND] =
-        {{"3. Chaque chiffre porte une fourchette. Les erreurs d'un service sont systématiques et "
+        {{"Chaque chiffre porte une fourchette. Les erreurs d'un service sont systématiques et "
           "ne se compensent pas : les bornes basses s'additionnent entre elles, les bornes hautes "
           "aussi.",
-          "3. Each figure carries a band. The errors of a service are systematic and do not cancel "
+          "Each figure carries a band. The errors of a service are systematic and do not cancel "
           "out: low ends are added to low ends, high ends to high ends."}},
     [TEXT_METHOD_SHARES] =
         {{"Dans cette version, tous les impacts sont estimés : aucun n'est mesuré sur une machine, "
@@ -606,7 +613,8 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "The energy of the local server is measured at its machines and its tokens are counted; "
           "all the rest is estimated, nothing is counted by a provider. Where both are in one "
           "figure, the measured part of the energy is told."}},
-    [TEXT_ORIGINS] = {{"Origine des chiffres", "Origin of the figures"}},
+    [TEXT_ORIGINS] = {{"Origine des chiffres (parts de l'énergie)",
+                       "Origin of the figures (shares of energy)"}},
     [TEXT_QUALITY] = {{"Qualité des données : note {0}, soit {1} sur 5 (1 est la meilleure). Une "
                        "somme prend la moins bonne note de ses parties.",
                        "Data quality: grade {0}, or {1} on a scale of 5 (1 is best). A sum takes "
@@ -669,8 +677,8 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_FACTORS_METHOD_B] = {{"Méthode B : coefficients (bas / central / haut)",
                                 "Method B: coefficients (low / central / high)"}},
     [TEXT_ESTIMATOR] = {{"Estimateur de jetons", "Token estimator"}},
-    [TEXT_PARAMETERS_TOTAL] = {{"Paramètres, total (10^9)", "Parameters, total (10^9)"}},
-    [TEXT_PARAMETERS_ACTIVE] = {{"Paramètres actifs (10^9)", "Active parameters (10^9)"}},
+    [TEXT_PARAMETERS_TOTAL] = {{"Paramètres, total (10⁹)", "Parameters, total (10⁹)"}},
+    [TEXT_PARAMETERS_ACTIVE] = {{"Paramètres actifs (10⁹)", "Active parameters (10⁹)"}},
     [TEXT_TOKENS_PER_SECOND] = {{"Jetons/s", "Tokens/s"}},
     [TEXT_FIRST_TOKEN] = {{"Premier jeton (s)", "First token (s)"}},
     [TEXT_PUE] = {{"PUE", "PUE"}},

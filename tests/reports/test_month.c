@@ -1827,6 +1827,8 @@ static void what_is_folded_is_computed_one_way_only(void **state)
     assert_true(report->variants.impacts[VARIANT_REPORT].energy_kwh.central <
                 report->total.impact.energy_kwh.central);
     assert_true(contains(report, HTML_EN, "computed again with no other factors"));
+    assert_true(contains(report, HTML_EN, "less than the total of the month"));
+    assert_false(contains(report, HTML_EN, "As in this report<"));
     month_free(report);
 }
 
