@@ -160,7 +160,7 @@ static void covered_cell(const struct html_page *page, const char *period, doubl
         return;
     }
     snprintf(figure, sizeof(figure), "%s/@coverage-proportion/./covered_s", period);
-    number_cell(page, figure, floor(covered_s / length_s * 1000) / 10, SHARE_DECIMALS);
+    share_cell(page, figure, month_covered_units(covered_s / length_s * 100), covered_s > 0);
 }
 
 /* Of a month that is not told. */
@@ -504,6 +504,7 @@ static void write_factors(const struct html_page *page)
     char list[LIST_SIZE];
 
     html_element(page, "h2", TEXT_HEAD_METHOD, NULL);
+    html_element(page, "p", TEXT_METHOD_TOKENS, NULL);
     html_element(page, "p", TEXT_METHOD_BAND, NULL);
     month_html_grades(page);
     year_words_of_vintages(page->report->year, YEAR_TOLD, list, sizeof(list));

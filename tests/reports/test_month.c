@@ -999,7 +999,7 @@ static void prints_coverage(void **state)
     assert_false(report->withheld);
     assert_true(contains(report, HTML_FR, "Aucun usage"));
     assert_true(contains(report, HTML_FR, "<td class=\"n\">1,00</td>")); /* 20 of 2000 lost */
-    assert_true(contains(report, TERMINAL, "0,0 h sur 745,0 h"));
+    assert_true(contains(report, TERMINAL, " <\u00a00,1 h sur 745,0 h, soit <\u00a00,1"));
     assert_true(contains(report, JSON, "\"packets_dropped\": 20.0"));
     month_free(report);
 }

@@ -451,6 +451,18 @@ static void it_says_in_how_many_months_a_row_is_shown(void **state)
                          "2026/@direction/DRH/months_shown\">2</span> months of");
     assert_says(LINES_EN, "all totals are those of 5 months of 12");
     assert_says(LINES_FR, "tous les totaux sont ceux de 5 mois sur 12");
+    assert_says(HTML_FR,
+                "obtenus</h2>\n<p>Le trafic des services connus"); /* no third step first */
+}
+
+/* An hour's measurement in a year is little, not none. */
+static void little_coverage_is_not_none(void **state)
+{
+    (void)state;
+    use("2026-02", 3, DRH, "a", 4, DEVICES_MANY);
+    year_cover(&world, "2026-02", 10);
+    build(2026);
+    assert_says(HTML_FR, ">&lt;\u00a00,1</td>");
 }
 
 /* Of a month of few devices, its coverage alone. */
@@ -977,6 +989,7 @@ int main(void)
         TEST(directions_and_services_add_up_to_the_total),
         TEST(it_says_in_how_many_months_a_row_is_shown),
         TEST(a_withheld_month_gives_its_coverage_alone),
+        TEST(little_coverage_is_not_none),
         TEST(a_running_year_goes_up_to_its_last_month_that_is_over),
         TEST(without_data_there_is_none),
         TEST(years_are_parsed),
