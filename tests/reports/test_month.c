@@ -1395,6 +1395,9 @@ static void states_factors_and_vintage(void **state)
     assert_int_equal(report->factors.count, 1);
     assert_true(contains(report, HTML_FR, "gpt-4o"));
     assert_true(contains(report, HTML_FR, "EcoLogits main 5be90da"));
+    assert_true(
+        contains(report, HTML_FR, "<td>énergie d’un jeton par milliard de paramètres</td>"));
+    assert_true(contains(report, SHEET, "énergie d’un jeton par milliard de paramètres"));
     assert_false(contains(report, HTML_FR, "Claude"));
     month_free(report);
     assert_int_equal(ledger_factor_set(world->ledger, "2025-draft", 2, &world->factor_set),
