@@ -208,8 +208,8 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "côté : ce qu'aurait chaque direction au total si la clé était celle-là.",
           "Key that shares what is idle and common this month: {0}. The other keys stand beside: "
           "what each direction would have in all if the key were that one."}},
-    [TEXT_HOST_KEY_USAGE] = {{"à l'usage", "by use"}},
-    [TEXT_HOST_KEY_ENTITLEMENT] = {{"aux droits d'accès", "by entitlement"}},
+    [TEXT_HOST_KEY_USAGE] = {{"à l’usage", "by use"}},
+    [TEXT_HOST_KEY_ENTITLEMENT] = {{"aux droits d’accès", "by entitlement"}},
     [TEXT_HOST_KEY_HYBRID] = {{"mixte", "hybrid"}},
     [TEXT_HOST_LINES] =
         {{"Énergie du serveur local par direction, centre de données compris. Bas et haut : la "
@@ -819,8 +819,8 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "explain {0} --format html” writes the page that computes it again, step by step."}},
     [TEXT_HEAD_OBJECTIVES] = {{"Objectifs de l'année {0}", "Objectives of {0}"}},
     [TEXT_OBJECTIVES_UNTIL] =
-        {{"Jusqu'au {0} : {1} % de l'année est passé, {2} % a été couvert par la mesure. Ce qui ne "
-          "l'a pas été n'est pas dans le consommé.",
+        {{"Au {0}, l'année est passée à {1} %, et couverte par la mesure à {2} %. Ce qui n'est pas "
+          "couvert n'est pas dans le consommé.",
           "Up to {0}: {1} % of the year has passed, {2} % was covered by the measurement. What was "
           "not covered is not in what is used."}},
     [TEXT_OBJECTIVES_NOTE] =
@@ -1262,12 +1262,16 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "mêmes facteurs (millésime {0}) ; leur différence n'est donc due qu'au scénario. Entre "
           "parenthèses, les valeurs basse et haute. Ce que les deux côtés ont en commun "
           "(estimation des jetons, modèle ou hébergeur inchangé) n'élargit pas la différence ; "
-          "les erreurs indépendantes des deux côtés sont combinées.",
+          "les erreurs indépendantes des deux côtés sont combinées. Chaque nombre est arrondi à "
+          "part : une différence peut s'écarter d'une unité de sa dernière décimale de celle des "
+          "nombres imprimés.",
           "Recorded: what the report says. Recomputed and scenario: the same activity, with the "
           "same factors (vintage {0}); so their difference is of the scenario alone. In "
           "parentheses, the low and high values. What both sides have in common (the estimate of "
           "tokens, an unchanged model or provider) does not widen the difference; the independent "
-          "errors of the two sides are combined."}},
+          "errors of the two sides are combined. Each number is rounded by itself: a difference "
+          "may "
+          "be one unit of its last decimal away from that of the numbers printed."}},
     [TEXT_WHATIF_FIT_NOTE] =
         {{"Entre deux modèles, la différence compte aussi l'erreur d'ajustement de la méthode A, "
           "qui n'est pas dans les fourchettes au-dessus : elle peut donc les dépasser.",
