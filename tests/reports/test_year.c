@@ -846,6 +846,23 @@ static void assert_cell(const json_t *field, const char *cell)
     }
 }
 
+/* A code that is published without what it means is of no use to those who read it. */
+static void assert_explains_codes(const json_t *field)
+{
+    const char *description = json_string_value(json_object_get(field, "description"));
+    json_t *code;
+    size_t i;
+
+    json_array_foreach(json_object_get(json_object_get(field, "constraints"), "enum"), i, code)
+    {
+        char words[80];
+
+        snprintf(words, sizeof(words), " %s\u00a0: ", json_string_value(code));
+        if (!strstr(description, words))
+            fail_msg("%s is not explained", json_string_value(code));
+    }
+}
+
 /* The schema's columns in their order, and of each the type, what is required, and what may be. */
 static void assert_conforms(const char *path, const char *csv)
 {
@@ -871,6 +888,7 @@ static void assert_conforms(const char *path, const char *csv)
         for (size_t i = 0; i < FIELDS; i++)
             assert_cell(json_array_get(list, i), fields[i]);
     }
+    assert_explains_codes(json_array_get(list, INDICATOR));
     json_decref(schema);
 }
 
