@@ -43,6 +43,48 @@ static void the_page_holds_the_factors_in_use(void **state)
     free(page);
 }
 
+/* The cell of that NUMBER in a row, to be freed; NULL if there is none. */
+static char *cell_of(const char *row, unsigned number)
+{
+    const char *at = row;
+
+    for (unsigned i = 0; at && i <= number; i++)
+        at = strstr(at + (i > 0), "| ");
+    return at ? strndup(at + 2, strcspn(at + 2, "|")) : NULL;
+}
+
+/* Years are read in both languages: they have no words. The headings say which column they are. */
+static void years_have_no_words(void **state)
+{
+    size_t size;
+    char *table = table_of_shipped(&size);
+    unsigned year = 0, seen = 0;
+
+    (void)state;
+    for (char *row = table, *end; (end = strchr(row, '\n')); row = end + 1) {
+        char *cell = NULL;
+
+        *end = '\0';
+        if (!row[0])
+            year = 0;
+        if (strncmp(row, "| `", 3) == 0 && year > 0) {
+            cell = cell_of(row, year);
+            assert_non_null(cell);
+            if (strspn(cell, "0123456789-,/() ") < strlen(cell))
+                fail_msg("%s", cell);
+            seen++;
+        }
+        free(cell);
+        for (unsigned i = 1; row[0] == '|' && year == 0 && (cell = cell_of(row, i)); i++) {
+            if (strcmp(cell, "année ") == 0)
+                year = i;
+            free(cell);
+        }
+    }
+    assert_true(seen > 100);
+    free(table);
+}
+
 static unsigned count(const char *text, const char *part)
 {
     unsigned found = 0;
@@ -149,6 +191,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_page_holds_the_factors_in_use, scratch_setup,
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(lists_what_services_use, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(years_have_no_words, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(each_row_has_a_name, scratch_setup, scratch_teardown),
     };
 
