@@ -1440,9 +1440,8 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_YEAR_HEAD_COMPARED] = {{"Par rapport à {0}, sur les mêmes mois",
                                   "Beside {0}, on the same months"}},
     [TEXT_YEAR_CAPTION_COMPARED] =
-        {{"Sur les {0} mois chiffrés dans les deux années ; valeurs centrales entre leurs "
-          "bornes.",
-          "On the {0} months with figures in both years; central values between their ends."}},
+        {{"Mois chiffrés dans les deux années : {0}. Valeurs centrales entre leurs bornes.",
+          "Months with figures in both years: {0}. Central values between their ends."}},
     [TEXT_YEAR_COMPARED_NONE] =
         {{"Pas de comparaison avec {0} : aucun mois n'est chiffré dans les deux années.",
           "No comparison with {0}: no month has figures in both years."}},

@@ -440,10 +440,10 @@ static void write_compared_table(const struct html_page *page)
     static const enum text_id headings[] = {TEXT_INDICATOR, TEXT_UNIT, TEXT_YEAR_THIS,
                                             TEXT_YEAR_BEFORE, TEXT_YEAR_CHANGE};
     const struct year_report *year = page->report->year;
-    char count[TEXT_NUMBER_SIZE], now[LIST_SIZE], before[LIST_SIZE];
+    char months[LIST_SIZE], now[LIST_SIZE], before[LIST_SIZE];
 
-    snprintf(count, sizeof(count), "%u", year->compared);
-    html_open_table(page, TEXT_YEAR_CAPTION_COMPARED, TEXT_ARGUMENTS(count));
+    year_words_of_compared(year, page->language, months, sizeof(months));
+    html_open_table(page, TEXT_YEAR_CAPTION_COMPARED, TEXT_ARGUMENTS(months));
     for (size_t i = 0; i < sizeof(headings) / sizeof(headings[0]); i++)
         (headings[i] == TEXT_YEAR_THIS || headings[i] == TEXT_YEAR_BEFORE
              ? html_triple_heading

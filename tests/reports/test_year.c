@@ -559,6 +559,8 @@ static void the_year_before_is_compared_on_the_same_months(void **state)
     assert_exact(csv_value("compared-change", "", "energy_kwh").central, 50);
     assert_exact(csv_value("compared-change", "", "energy_wh").central, 0); /* per request */
     assert_says(HTML_EN, "Beside 2025, on the same months");
+    assert_says(HTML_EN, "<caption>Months with figures in both years: February. ");
+    assert_says(HTML_FR, "<caption>Mois chiffrés dans les deux années\u00a0: février. ");
     assert_says(HTML_EN, "Vintages of the factors of these months: 2026; a year earlier: 2026.");
     explain_all();
     build(2025);
