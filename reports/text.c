@@ -161,7 +161,7 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_APPROVAL_NO] = {{"non", "no"}},
     [TEXT_UNIT_REQUEST] = {{"une inférence (une requête et sa réponse)",
                             "one inference (a request and its answer)"}},
-    [TEXT_UNIT_TOKENS] = {{"1 000 jetons visibles en sortie", "1 000 visible output tokens"}},
+    [TEXT_UNIT_TOKENS] = {{"1 000 jetons visibles en sortie", "1,000 visible output tokens"}},
     [TEXT_MEASURED_PART] = {{"énergie dont mesurée : {0} %", "energy of which measured: {0}%"}},
     [TEXT_MEASURED_NOT_TOLD] =
         {{"part mesurée non indiquée : elle dirait l'usage de moins de {0} appareils",
@@ -191,7 +191,7 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "l'énergie des machines est de la veille, {5} kWh du travail sans requête vue. Mesuré "
           "pendant {6} heures sur "
           "{7}.",
-          "Energy is measured, tokens are counted. The machines of \"{0}\" used {1} kWh, the data "
+          "Energy is measured, tokens are counted. The machines of “{0}” used {1} kWh, the data "
           "centre {2} kWh with cooling and losses (PUE {3}). {4}% of the machines' energy is idle, "
           "{5} kWh is work without a request seen. Measured during {6} hours of {7}."}},
     [TEXT_HOST_UNMEASURED] =
@@ -355,7 +355,7 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "place at hours that emit {6} times what the mean hour does."}},
     [TEXT_VARIANTS_PARTIAL] =
         {{"Sans ce qui est regroupé dans « Autres », qui n'est recalculé avec aucun autre facteur.",
-          "Without what is folded into \"Other\", which is computed again with no other factors."}},
+          "Without what is folded into “Other”, which is computed again with no other factors."}},
     [TEXT_VARIANTS_LACK_MODELS] =
         {{"Sans les services qui n'ont plus de modèle dans la configuration d'aujourd'hui : rien "
           "ne "
@@ -379,7 +379,7 @@ static const struct sentence sentences[TEXT_COUNT] = {
         {{"Unités fonctionnelles : une inférence ; 1 000 jetons en sortie (un jeton fait environ "
           "quatre caractères) ; un agent pendant un mois, là où l'effectif est déclaré. L'heure "
           "d'utilisation continue n'est pas mesurée dans cette version.",
-          "Functional units: one inference; 1 000 output tokens (a token is about four "
+          "Functional units: one inference; 1,000 output tokens (a token is about four "
           "characters); one agent-month, where the headcount is declared. The hour of continuous "
           "use is not measured in this version."}},
     [TEXT_FUNCTIONAL_UNIT] = {{"Unité fonctionnelle", "Functional unit"}},
@@ -971,20 +971,21 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "{0}: method {1}, model {2}, provider {3}, electricity {4} (assumptions)"}},
     [TEXT_EXPLAIN_MIX] =
         {{"Part de l'activité : {0}, dans le mélange de modèles supposé de {1} à {2} (exclu) ; {3} "
-          "; "
-          "{4}",
-          "Share of the activity: {0}, in the mix of models assumed from {1} until {2}; {3}; {4}"}},
+          "; qualité {4}",
+          "Share of the activity: {0}, in the mix of models assumed from {1} until {2}; {3}; grade "
+          "{4}"}},
     [TEXT_EXPLAIN_MIX_FROM] =
-        {{"Part de l'activité : {0}, dans le mélange de modèles supposé depuis {1} ; {3} ; {4}",
-          "Share of the activity: {0}, in the mix of models assumed from {1}; {3}; {4}"}},
+        {{"Part de l'activité : {0}, dans le mélange de modèles supposé depuis {1} ; {3} ; qualité "
+          "{4}",
+          "Share of the activity: {0}, in the mix of models assumed from {1}; {3}; grade {4}"}},
     [TEXT_EXPLAIN_MIX_UNTIL] =
         {{"Part de l'activité : {0}, dans le mélange de modèles supposé jusqu'à {2} (exclu) ; {3} "
-          "; {4}",
-          "Share of the activity: {0}, in the mix of models assumed until {2}; {3}; {4}"}},
+          "; qualité {4}",
+          "Share of the activity: {0}, in the mix of models assumed until {2}; {3}; grade {4}"}},
     [TEXT_EXPLAIN_MIX_EVER] =
         {{"Part de l'activité : {0}, dans le mélange de modèles supposé, sans limite de dates ; "
-          "{3} ; {4}",
-          "Share of the activity: {0}, in the mix of models assumed at all times; {3}; {4}"}},
+          "{3} ; qualité {4}",
+          "Share of the activity: {0}, in the mix of models assumed at all times; {3}; grade {4}"}},
     [TEXT_EXPLAIN_CLASS] = {{"Le modèle {0} n'a pas de fiche : sa classe {1} en tient lieu.",
                              "There is no entry for the model {0}: its class {1} stands in."}},
     [TEXT_EXPLAIN_TOKENS] =
@@ -1016,7 +1017,7 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "is the ledger's, nothing here can compute it again."}},
     [TEXT_EXPLAIN_MEASURED] =
         {{"{0} : énergie mesurée sur les machines de « {1} », électricité de la zone {2}.",
-          "{0}: energy measured at the machines of \"{1}\", electricity of zone {2}."}},
+          "{0}: energy measured at the machines of “{1}”, electricity of zone {2}."}},
     [TEXT_EXPLAIN_ACTIVE] =
         {{"Les joules au-dessus de la veille de chaque minute vont à qui l'appareil a servi "
           "pendant "
