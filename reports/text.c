@@ -877,8 +877,8 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_DERIVED_TERMS] =
         {{"Les termes (basse / centrale / haute) ; entre crochets, ce que prend iagmeter explain :",
           "The terms (low / central / high); in brackets, what iagmeter explain takes:"}},
-    [TEXT_DERIVED_RECOMPUTED] = {{"recalculé :", "recomputed:"}},
-    [TEXT_DERIVED_REPORTED] = {{"dans le rapport :", "in the report:"}},
+    [TEXT_DERIVED_RECOMPUTED] = {{"recalculé :", "recomputed:"}},
+    [TEXT_DERIVED_REPORTED] = {{"dans le rapport :", "in the report:"}},
     [TEXT_DERIVED_AGREES] = {{"C'est le même nombre, au dernier chiffre.",
                               "This is the same number, to the last digit."}},
     [TEXT_DERIVED_DIFFERS] = {{"(!) Ce n'est pas le même nombre : signalez-le.",

@@ -165,6 +165,9 @@ static void sets_the_spaces_of_french(void **state)
                 "«\u00a0Non affecté\u00a0»\u00a0: usage vu depuis des adresses qu\u2019aucune "
                 "direction ne déclare.");
     assert_said(LANGUAGE_FR, TEXT_UNIT_TOKENS, NULL, "1\u202f000 jetons visibles en sortie");
+    /* Printed as it is, not said. */
+    assert_string_equal(text_get(LANGUAGE_FR, TEXT_DERIVED_REPORTED), "dans le rapport\u00a0:");
+    assert_string_equal(text_get(LANGUAGE_FR, TEXT_DERIVED_RECOMPUTED), "recalculé\u00a0:");
     assert_said(LANGUAGE_EN, TEXT_TITLE, TEXT_ARGUMENTS("May 2026"),
                 "Footprint of generative AI: May 2026");
 }
