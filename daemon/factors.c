@@ -175,7 +175,7 @@ static int next_year(const char **text)
     return 0;
 }
 
-/* "2025 vintage (smoothed 2022-2025)" names three years, all of which must be past. */
+/* "2025 (2022-2025)" names three years, all of which must be past. */
 static bool check_year(const config_setting_t *group, const char *text,
                        const struct reading *reading)
 {

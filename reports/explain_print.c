@@ -514,11 +514,11 @@ static void put_margin(const struct page *page, const struct explain_margin *mar
 {
     const struct uncertainty_interval *likely = &margin->likely;
 
-    fprintf(page->stream, "  %s: P10 ", month_indicator_name(margin->indicator));
+    fprintf(page->stream, "  %s = P10 ", month_indicator_name(margin->indicator));
     put_factor(page->stream, page, likely->p10);
-    fputs(", ", page->stream);
+    fputs(" / ", page->stream);
     put_factor(page->stream, page, likely->central);
-    fputs(", P90 ", page->stream);
+    fputs(" / P90 ", page->stream);
     put_factor(page->stream, page, likely->p90);
     put_unit(page, month_indicator_unit(margin->indicator));
     fputc('\n', page->stream);

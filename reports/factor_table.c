@@ -6,6 +6,7 @@
 
 #include "daemon/servicefactors.h"
 #include "reports/coefficients.h"
+#include "reports/symbols.h"
 
 #define FEWEST_DIGITS 10 /* with fewer, %g writes 440 as 4.4e+02 */
 #define MOST_DIGITS   17 /* of a double */
@@ -22,7 +23,7 @@ static void put_text(FILE *stream, const char *text)
     }
 }
 
-/* A short form that is read back as the same number. */
+/* A short form that is read back as the same number, but for the French comma. */
 static void put_number(FILE *stream, double value)
 {
     char text[40];
@@ -32,6 +33,8 @@ static void put_number(FILE *stream, double value)
         if (strtod(text, NULL) == value)
             break;
     }
+    if (strchr(text, '.'))
+        *strchr(text, '.') = ',';
     fputs(text, stream);
 }
 
@@ -62,7 +65,7 @@ static void put_provenance(FILE *stream, const struct provenance *provenance, co
 {
     put_text(stream, provenance->year);
     fputs(" | ", stream);
-    put_text(stream, provenance->scope);
+    put_text(stream, text_either(LANGUAGE_FR, provenance->scope_fr, provenance->scope));
     fputs(" | ", stream);
     put_text(stream, provenance->source);
     fputs(" | ", stream);
@@ -106,9 +109,11 @@ static void write_coefficients(const struct table *table, enum coefficient_group
 {
     struct coefficient coefficient;
 
-    put_heading(table->stream, title, "coefficient | valeur | unité");
+    put_heading(table->stream, title, "coefficient | signification | valeur | unité");
     for (size_t i = 0; coefficients_get(table->factors, group, i, &coefficient); i++) {
-        fprintf(table->stream, "| `%s` | ", coefficient.name);
+        const char *meaning = symbol_meaning(coefficient.name, LANGUAGE_FR);
+
+        fprintf(table->stream, "| `%s` | %s | ", coefficient.name, meaning ? meaning : "–");
         write_coefficient(table, group, NULL, &coefficient);
     }
 }

@@ -2,6 +2,7 @@
 #include "reports/graph.h"
 
 #include <limits.h>
+#include <math.h>
 #include <rrd.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -10,10 +11,16 @@
 #define DATA_SOURCE "energy_kwh_central"
 #define STEP_S      3600
 #define GAP_S       (3 * 3600) /* between the bars, on either side of midnight */
+#define AXIS_LEAST  10         /* at which librrd's numbers are whole */
 
 struct pair {
     char direction[MONTH_ID_SIZE];
     char service[MONTH_ID_SIZE];
+};
+
+struct scale {
+    const char *unit;
+    double per_kwh;
 };
 
 struct pairs {
@@ -62,10 +69,26 @@ static bool sum_days(const struct month_report *report, const struct pairs *pair
     return true;
 }
 
+/* The unit of the axis, of which the highest bar has AXIS_LEAST at least: librrd writes its numbers
+ * with one decimal at most, after a point that is no French one. Whole numbers need neither. */
+static struct scale find_scale(const struct month_report *report, const double *energy_kwh)
+{
+    static const struct scale scales[] = {{"kWh", 1}, {"Wh", 1e3}, {"mWh", 1e6}, {"µWh", 1e9}};
+    double most = 0;
+    size_t i = 0;
+
+    for (size_t day = 0; day < report->day_count; day++)
+        most = fmax(most, energy_kwh[day]);
+    while (i + 1 < sizeof(scales) / sizeof(scales[0]) && most * scales[i].per_kwh < AXIS_LEAST)
+        i++;
+    return most > 0 ? scales[i] : scales[0];
+}
+
 /* One bar per local day as an expression of time, in reverse Polish notation: rows of a day would
  * be UTC days (anchors, "RRD"). BASE only lends its rows' times, which are the ends of intervals.
  * HIDDEN draws the bands of hidden days instead of the bars. */
-static char *bars(const struct month_report *report, const double *energy_kwh, bool hidden)
+static char *bars(const struct month_report *report, const double *energy_kwh,
+                  const struct scale *scale, bool hidden)
 {
     char *text = NULL;
     char value[TEXT_NUMBER_SIZE];
@@ -82,7 +105,7 @@ static char *bars(const struct month_report *report, const double *energy_kwh, b
         if (hidden && day->hidden)
             snprintf(value, sizeof(value), "INF");
         else if (!hidden && is_drawn(day))
-            text_exact(value, sizeof(value), energy_kwh[i]);
+            text_exact(value, sizeof(value), energy_kwh[i] * scale->per_kwh);
         fprintf(stream, ",TIME,%lld,LE,UNKN,TIME,%lld,LE,%s", (long long)day->start + GAP_S,
                 (long long)day->end - GAP_S, value);
     }
@@ -139,8 +162,8 @@ static char *take_image(const rrd_info_t *info, size_t *size)
     return NULL;
 }
 
-static char *draw(const struct month_report *report, char *def, char *bars_cdef, char *hidden_cdef,
-                  size_t *size, char *error, size_t error_size)
+static char *draw(const struct month_report *report, const struct scale *scale, char *def,
+                  char *bars_cdef, char *hidden_cdef, size_t *size, char *error, size_t error_size)
 {
     char start[32], end[32], step[16];
     /* librrd takes char ** but writes to none of the strings. */
@@ -148,7 +171,7 @@ static char *draw(const struct month_report *report, char *def, char *bars_cdef,
         (char *)"graph", (char *)"-", (char *)"--imgformat", (char *)"SVG", (char *)"--start",
         start, (char *)"--end", end, (char *)"--step", step, (char *)"--width", (char *)"760",
         (char *)"--height", (char *)"200", (char *)"--lower-limit", (char *)"0",
-        (char *)"--units-exponent", (char *)"0", (char *)"--vertical-label", (char *)"kWh",
+        (char *)"--units-exponent", (char *)"0", (char *)"--vertical-label", (char *)scale->unit,
         /* a line and a number each day, in local time */
         (char *)"--x-grid", (char *)"DAY:1:DAY:7:DAY:1:86400:%d", (char *)"--color",
         (char *)"BACK#ffffff", (char *)"--color", (char *)"ARROW#ffffff00", (char *)"--border",
@@ -183,6 +206,7 @@ char *graph_month(const struct month_report *report, struct ledger *ledger,
 {
     struct pairs pairs = {0};
     double energy_kwh[MONTH_DAYS_MAX];
+    struct scale scale;
     char *def = NULL, *shown = NULL, *hidden = NULL, *image = NULL;
 
     if (report->withheld || !any_drawn(report)) {
@@ -199,10 +223,11 @@ char *graph_month(const struct month_report *report, struct ledger *ledger,
         goto out;
     }
     def = definition(report->config, &pairs.items[0]);
-    shown = bars(report, energy_kwh, false);
-    hidden = bars(report, energy_kwh, true);
+    scale = find_scale(report, energy_kwh);
+    shown = bars(report, energy_kwh, &scale, false);
+    hidden = bars(report, energy_kwh, &scale, true);
     if (def && shown && hidden)
-        image = draw(report, def, shown, hidden, size, error, error_size);
+        image = draw(report, &scale, def, shown, hidden, size, error, error_size);
     else
         snprintf(error, error_size, "out of memory");
 out:

@@ -7,9 +7,10 @@
 
 #include <stddef.h>
 
-/* The graph of a month: energy (central, kWh) per local day, all directions and services together,
- * since a graph by direction would be a table of small cells that nobody suppresses. Hidden days
- * (struct month_day) are a grey band, and their value is not in the image.
+/* The graph of a month: energy (central; the axis names its unit, kWh or a part of it) per local
+ * day, all directions and services together, since a graph by direction would be a table of small
+ * cells that nobody suppresses. Hidden days (struct month_day) are a grey band, and their value is
+ * not in the image.
  *
  * Values are read from the round-robin databases, then drawn by librrd in memory: no file is
  * written. Returns the SVG, to be freed, and its SIZE; NULL with one sentence in ERROR when there

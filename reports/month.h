@@ -257,6 +257,10 @@ struct month_coverage_line {
 size_t month_coverage_lines(const struct month_report *report,
                             struct month_coverage_line lines[MONTH_COVERAGE_LINES]);
 
+#define MONTH_COVERED_DECIMALS 1
+/* In units of 10^-MONTH_COVERED_DECIMALS; cut, not rounded: 99.97 % must not read 100.0 %. What is
+ * cut to nothing reads "less than" (text_units()). */
+int64_t month_covered_units(double value);
 /* The arguments of TEXT_COVERAGE_SENTENCE: hours covered, hours in all, percent. */
 void month_coverage_words(const struct month_report *report, enum text_language language,
                           char covered[TEXT_NUMBER_SIZE], char length[TEXT_NUMBER_SIZE],

@@ -11,6 +11,7 @@
 #include "reports/html.h"
 #include "reports/progress.h"
 #include "reports/sheet.h"
+#include "reports/symbols.h"
 #include "reports/units.h"
 #include "reports/year.h"
 
@@ -294,6 +295,13 @@ static void write_hourly(const struct html_page *page)
                   figures);
 }
 
+static enum text_id variant_name(const struct variants *variants, enum month_variant variant)
+{
+    if (variant == VARIANT_REPORT && (variants->is_partial || variants->lacks_models))
+        return TEXT_VARIANT_REPORT_LESS;
+    return (enum text_id)(TEXT_VARIANT_REPORT + variant);
+}
+
 static void write_variants(const struct html_page *page)
 {
     const struct variants *variants = &page->report->variants;
@@ -311,7 +319,7 @@ static void write_variants(const struct html_page *page)
         if (!variants_is_shown(variants, (enum month_variant)i))
             continue;
         html_open_row(page);
-        html_row_heading_text(page, (enum text_id)(TEXT_VARIANT_REPORT + i));
+        html_row_heading_text(page, variant_name(variants, (enum month_variant)i));
         variant_cell(page, (enum month_variant)i, MONTH_ENERGY);
         variant_cell(page, (enum month_variant)i, MONTH_WATER);
         variant_cell(page, (enum month_variant)i, MONTH_GWP);
@@ -820,15 +828,19 @@ static void write_method_factors(const struct html_page *page, enum coefficient_
     struct coefficient coefficient;
 
     html_open_table(page, heading, NULL);
-    html_column_heading(page, TEXT_INDICATOR, NULL);
+    html_column_heading(page, TEXT_EXPLAIN_SYMBOL, NULL);
+    html_column_heading(page, TEXT_MEANING, NULL);
     html_triple_heading(page, TEXT_VALUE, NULL);
     html_column_heading(page, TEXT_UNIT, NULL);
     html_provenance_headings(page);
     html_open_body(page);
     for (size_t i = 0; coefficients_get(page->report->config->factors, group, i, &coefficient);
          i++) {
+        const char *meaning = symbol_meaning(coefficient.name, page->language);
+
         html_open_row(page);
         html_row_heading(page, coefficient.name);
+        html_text_cell(page, meaning ? meaning : UNKNOWN);
         coefficient_cell(page, group, NULL, &coefficient);
         html_text_cell(page, strcmp(coefficient.unit, "1") == 0 ? "–" : coefficient.unit);
         html_provenance_cells(page, coefficient.provenance);

@@ -230,10 +230,15 @@ size_t month_coverage_lines(const struct month_report *report,
     return has_local_lines(report) ? MONTH_COVERAGE_LINES : MONTH_COVERAGE_LINES - LOCAL_LINES;
 }
 
-/* Cut, not rounded: 99.97 % must not read 100.0 %. */
-static double truncated(double value)
+int64_t month_covered_units(double value)
 {
-    return floor(value * 10) / 10;
+    return (int64_t)floor(value * pow(10, MONTH_COVERED_DECIMALS));
+}
+
+static void covered_number(char number[TEXT_NUMBER_SIZE], enum text_language language, double value)
+{
+    text_units(number, TEXT_NUMBER_SIZE, language, month_covered_units(value), value,
+               MONTH_COVERED_DECIMALS);
 }
 
 void month_coverage_words(const struct month_report *report, enum text_language language,
@@ -242,9 +247,9 @@ void month_coverage_words(const struct month_report *report, enum text_language 
 {
     double share = report->month_s > 0 ? report->covered_s / report->month_s : 0;
 
-    text_number(covered, TEXT_NUMBER_SIZE, language, truncated(report->covered_s / HOUR_S), 1);
+    covered_number(covered, language, report->covered_s / HOUR_S);
     text_number(length, TEXT_NUMBER_SIZE, language, report->month_s / HOUR_S, 1);
-    text_number(percent, TEXT_NUMBER_SIZE, language, truncated(100 * share), 1);
+    covered_number(percent, language, 100 * share);
 }
 
 static void point(const char **figures, month_name *names, size_t count)

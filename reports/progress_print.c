@@ -30,10 +30,11 @@ unsigned progress_decimals(const struct progress_line *line)
     return line->indicator == MONTH_REQUESTS ? 0 : text_decimals(line->budget);
 }
 
-/* Cut, not rounded, as the month's coverage is. */
+/* As the month's coverage is: cut, not rounded, and a little is not none. */
 static void put_percent(char out[TEXT_NUMBER_SIZE], enum text_language language, double share)
 {
-    text_number(out, TEXT_NUMBER_SIZE, language, floor(1000 * share) / 10, 1);
+    text_units(out, TEXT_NUMBER_SIZE, language, month_covered_units(100 * share), share,
+               MONTH_COVERED_DECIMALS);
 }
 
 void progress_until_words(const struct progress *progress, enum text_language language,

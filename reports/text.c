@@ -161,18 +161,19 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_APPROVAL_NO] = {{"non", "no"}},
     [TEXT_UNIT_REQUEST] = {{"une inférence (une requête et sa réponse)",
                             "one inference (a request and its answer)"}},
-    [TEXT_UNIT_TOKENS] = {{"1 000 jetons visibles en sortie", "1 000 visible output tokens"}},
+    [TEXT_UNIT_TOKENS] = {{"1 000 jetons visibles en sortie", "1,000 visible output tokens"}},
     [TEXT_MEASURED_PART] = {{"énergie dont mesurée : {0} %", "energy of which measured: {0}%"}},
     [TEXT_MEASURED_NOT_TOLD] =
         {{"part mesurée non indiquée : elle dirait l'usage de moins de {0} appareils",
           "measured part not told: it would tell the use of fewer than {0} devices"}},
     [TEXT_HOST_IDLE] =
         {{"Serveur d'IA local : {0} % de l'énergie mesurée sur ses machines l'est en veille, que "
-          "l'on s'en serve ou non ({1} kWh en tout, centre de données compris). La clé qui "
-          "partage cette veille décide donc de l'essentiel de sa répartition.",
+          "l'on s'en serve ou non ({1} kWh en tout, centre de données compris). Plus cette "
+          "part est grande, plus la clé qui partage la veille décide de ce que reçoit chaque "
+          "direction.",
           "Local AI server: {0}% of the energy measured at its machines is idle, whether anyone "
-          "uses it or not ({1} kWh in all, data centre included). So the key that shares this "
-          "idle energy decides most of how it is divided."}},
+          "uses it or not ({1} kWh in all, data centre included). The larger this part, "
+          "the more the key that shares idle energy decides what each direction gets."}},
     [TEXT_HOST_LINE] = {{"  {0} : {1} kWh pour ses requêtes, {2} kWh de veille et commun",
                          "  {0}: {1} kWh for its requests, {2} kWh idle and common"}},
     [TEXT_HEAD_HOST] = {{"Serveur d'IA local", "Local AI server"}},
@@ -186,10 +187,11 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_HOST_LEAD] =
         {{"Énergie mesurée, jetons comptés. Les machines de « {0} » ont consommé {1} kWh, le "
           "centre "
-          "de données {2} kWh avec le refroidissement et les pertes (PUE {3}). {4} % des machines "
-          "est de la veille, {5} kWh du travail sans requête vue. Mesuré pendant {6} heures sur "
+          "de données {2} kWh avec le refroidissement et les pertes (PUE {3}). {4} % de "
+          "l'énergie des machines est de la veille, {5} kWh du travail sans requête vue. Mesuré "
+          "pendant {6} heures sur "
           "{7}.",
-          "Energy is measured, tokens are counted. The machines of \"{0}\" used {1} kWh, the data "
+          "Energy is measured, tokens are counted. The machines of “{0}” used {1} kWh, the data "
           "centre {2} kWh with cooling and losses (PUE {3}). {4}% of the machines' energy is idle, "
           "{5} kWh is work without a request seen. Measured during {6} hours of {7}."}},
     [TEXT_HOST_UNMEASURED] =
@@ -206,8 +208,8 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "côté : ce qu'aurait chaque direction au total si la clé était celle-là.",
           "Key that shares what is idle and common this month: {0}. The other keys stand beside: "
           "what each direction would have in all if the key were that one."}},
-    [TEXT_HOST_KEY_USAGE] = {{"à l'usage", "by use"}},
-    [TEXT_HOST_KEY_ENTITLEMENT] = {{"aux droits d'accès", "by entitlement"}},
+    [TEXT_HOST_KEY_USAGE] = {{"à l’usage", "by use"}},
+    [TEXT_HOST_KEY_ENTITLEMENT] = {{"aux droits d’accès", "by entitlement"}},
     [TEXT_HOST_KEY_HYBRID] = {{"mixte", "hybrid"}},
     [TEXT_HOST_LINES] =
         {{"Énergie du serveur local par direction, centre de données compris. Bas et haut : la "
@@ -313,6 +315,11 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "– haute)",
           "The same use of the month, by each method and convention (central value, low – high)"}},
     [TEXT_VARIANT_REPORT] = {{"Comme dans ce rapport", "As in this report"}},
+    [TEXT_VARIANT_REPORT_LESS] =
+        {{"Comme dans ce rapport, sans ce qui n'est pas recalculé (voir plus bas) : moins que le "
+          "total du mois",
+          "As in this report, without what is not computed again (see below): less than the total "
+          "of the month"}},
     [TEXT_VARIANT_RECOMPUTED] =
         {{"Refait avec les facteurs installés, comme ci-dessous (ceux de l'enregistrement étaient "
           "autres)",
@@ -348,7 +355,7 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "place at hours that emit {6} times what the mean hour does."}},
     [TEXT_VARIANTS_PARTIAL] =
         {{"Sans ce qui est regroupé dans « Autres », qui n'est recalculé avec aucun autre facteur.",
-          "Without what is folded into \"Other\", which is computed again with no other factors."}},
+          "Without what is folded into “Other”, which is computed again with no other factors."}},
     [TEXT_VARIANTS_LACK_MODELS] =
         {{"Sans les services qui n'ont plus de modèle dans la configuration d'aujourd'hui : rien "
           "ne "
@@ -372,7 +379,7 @@ static const struct sentence sentences[TEXT_COUNT] = {
         {{"Unités fonctionnelles : une inférence ; 1 000 jetons en sortie (un jeton fait environ "
           "quatre caractères) ; un agent pendant un mois, là où l'effectif est déclaré. L'heure "
           "d'utilisation continue n'est pas mesurée dans cette version.",
-          "Functional units: one inference; 1 000 output tokens (a token is about four "
+          "Functional units: one inference; 1,000 output tokens (a token is about four "
           "characters); one agent-month, where the headcount is declared. The hour of continuous "
           "use is not measured in this version."}},
     [TEXT_FUNCTIONAL_UNIT] = {{"Unité fonctionnelle", "Functional unit"}},
@@ -384,10 +391,11 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "Requests without an impact estimate (image, audio, video, or unknown model) are counted "
           "as requests, but neither in energy, nor in water, nor in emissions. A row that has no "
           "others has a dash there: that is not zero, but unknown."}},
-    [TEXT_GRAPH_TITLE] = {{"Énergie par jour, valeur centrale, toutes directions (kWh)",
-                           "Energy per day, central value, all directions (kWh)"}},
-    [TEXT_GRAPH_ALT] = {{"Graphique : énergie par jour local en {0}, toutes directions, en kWh.",
-                         "Graph: energy per local day in {0}, all directions, in kWh."}},
+    [TEXT_GRAPH_TITLE] =
+        {{"Énergie par jour, valeur centrale, toutes directions (unité : sur l'axe)",
+          "Energy per day, central value, all directions (unit: on the axis)"}},
+    [TEXT_GRAPH_ALT] = {{"Graphique : énergie par jour local en {0}, toutes directions.",
+                         "Graph: energy per local day in {0}, all directions."}},
     [TEXT_GRAPH_MISSING] = {{"Le graphique n'a pas pu être tracé ; les totaux de ce rapport, lus "
                              "dans le registre, n'en dépendent pas.",
                              "The graph could not be drawn; the totals of this report, read from "
@@ -570,28 +578,28 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_LOCAL_EVICTED_EFFECT] = {{"La suite de ces connexions n'est pas comptée.",
                                     "The rest of those connections is not counted."}},
     [TEXT_METHOD_TOKENS] =
-        {{"1. Le trafic des services connus est reconnu par le nom du serveur, par celui qu'un "
+        {{"Le trafic des services connus est reconnu par le nom du serveur, par celui qu'un "
           "client dit à un mandataire ou, à défaut, par la dernière réponse DNS. Les requêtes et "
           "les jetons sont estimés d'après la taille et le rythme des réponses chiffrées, sans les "
           "déchiffrer.",
-          "1. The traffic of known services is recognised by the server's name, by the one that a "
+          "The traffic of known services is recognised by the server's name, by the one that a "
           "client tells a proxy or, failing that, by the last answer of the DNS. Requests and "
           "tokens are estimated from the size and rhythm of the encrypted answers, without "
           "decrypting them."}},
     [TEXT_METHOD_IMPACT] =
-        {{"2. Les jetons en sortie sont multipliés par des facteurs publiés, méthode A : {0} "
+        {{"Les jetons en sortie sont multipliés par des facteurs publiés, méthode A : {0} "
           "({1}). L'énergie comprend les serveurs et le centre de données (PUE). Les émissions "
           "comprennent l'électricité, comptée selon le lieu, et la fabrication des serveurs. L'eau "
           "comprend celle du centre de données (WUE) et celle de la production d'électricité.",
-          "2. Output tokens are multiplied by published factors, method A: {0} ({1}). Energy "
+          "Output tokens are multiplied by published factors, method A: {0} ({1}). Energy "
           "includes servers and data centre (PUE). Emissions include electricity, location-based, "
           "and the manufacture of servers. Water includes that of the data centre (WUE) and of "
           "electricity generation."}},
     [TEXT_METHOD_BAND] =
-        {{"3. Chaque chiffre porte une fourchette. Les erreurs d'un service sont systématiques et "
+        {{"Chaque chiffre porte une fourchette. Les erreurs d'un service sont systématiques et "
           "ne se compensent pas : les bornes basses s'additionnent entre elles, les bornes hautes "
           "aussi.",
-          "3. Each figure carries a band. The errors of a service are systematic and do not cancel "
+          "Each figure carries a band. The errors of a service are systematic and do not cancel "
           "out: low ends are added to low ends, high ends to high ends."}},
     [TEXT_METHOD_SHARES] =
         {{"Dans cette version, tous les impacts sont estimés : aucun n'est mesuré sur une machine, "
@@ -605,7 +613,8 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "The energy of the local server is measured at its machines and its tokens are counted; "
           "all the rest is estimated, nothing is counted by a provider. Where both are in one "
           "figure, the measured part of the energy is told."}},
-    [TEXT_ORIGINS] = {{"Origine des chiffres", "Origin of the figures"}},
+    [TEXT_ORIGINS] = {{"Origine des chiffres (parts de l'énergie)",
+                       "Origin of the figures (shares of energy)"}},
     [TEXT_QUALITY] = {{"Qualité des données : note {0}, soit {1} sur 5 (1 est la meilleure). Une "
                        "somme prend la moins bonne note de ses parties.",
                        "Data quality: grade {0}, or {1} on a scale of 5 (1 is best). A sum takes "
@@ -668,8 +677,8 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_FACTORS_METHOD_B] = {{"Méthode B : coefficients (bas / central / haut)",
                                 "Method B: coefficients (low / central / high)"}},
     [TEXT_ESTIMATOR] = {{"Estimateur de jetons", "Token estimator"}},
-    [TEXT_PARAMETERS_TOTAL] = {{"Paramètres, total (10^9)", "Parameters, total (10^9)"}},
-    [TEXT_PARAMETERS_ACTIVE] = {{"Paramètres actifs (10^9)", "Active parameters (10^9)"}},
+    [TEXT_PARAMETERS_TOTAL] = {{"Paramètres, total (10⁹)", "Parameters, total (10⁹)"}},
+    [TEXT_PARAMETERS_ACTIVE] = {{"Paramètres actifs (10⁹)", "Active parameters (10⁹)"}},
     [TEXT_TOKENS_PER_SECOND] = {{"Jetons/s", "Tokens/s"}},
     [TEXT_FIRST_TOKEN] = {{"Premier jeton (s)", "First token (s)"}},
     [TEXT_PUE] = {{"PUE", "PUE"}},
@@ -810,8 +819,8 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "explain {0} --format html” writes the page that computes it again, step by step."}},
     [TEXT_HEAD_OBJECTIVES] = {{"Objectifs de l'année {0}", "Objectives of {0}"}},
     [TEXT_OBJECTIVES_UNTIL] =
-        {{"Jusqu'au {0} : {1} % de l'année est passé, {2} % a été couvert par la mesure. Ce qui ne "
-          "l'a pas été n'est pas dans le consommé.",
+        {{"Au {0}, l'année est passée à {1} %, et couverte par la mesure à {2} %. Ce qui n'est pas "
+          "couvert n'est pas dans le consommé.",
           "Up to {0}: {1} % of the year has passed, {2} % was covered by the measurement. What was "
           "not covered is not in what is used."}},
     [TEXT_OBJECTIVES_NOTE] =
@@ -868,8 +877,8 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_DERIVED_TERMS] =
         {{"Les termes (basse / centrale / haute) ; entre crochets, ce que prend iagmeter explain :",
           "The terms (low / central / high); in brackets, what iagmeter explain takes:"}},
-    [TEXT_DERIVED_RECOMPUTED] = {{"recalculé :", "recomputed:"}},
-    [TEXT_DERIVED_REPORTED] = {{"dans le rapport :", "in the report:"}},
+    [TEXT_DERIVED_RECOMPUTED] = {{"recalculé :", "recomputed:"}},
+    [TEXT_DERIVED_REPORTED] = {{"dans le rapport :", "in the report:"}},
     [TEXT_DERIVED_AGREES] = {{"C'est le même nombre, au dernier chiffre.",
                               "This is the same number, to the last digit."}},
     [TEXT_DERIVED_DIFFERS] = {{"(!) Ce n'est pas le même nombre : signalez-le.",
@@ -962,20 +971,21 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "{0}: method {1}, model {2}, provider {3}, electricity {4} (assumptions)"}},
     [TEXT_EXPLAIN_MIX] =
         {{"Part de l'activité : {0}, dans le mélange de modèles supposé de {1} à {2} (exclu) ; {3} "
-          "; "
-          "{4}",
-          "Share of the activity: {0}, in the mix of models assumed from {1} until {2}; {3}; {4}"}},
+          "; qualité {4}",
+          "Share of the activity: {0}, in the mix of models assumed from {1} until {2}; {3}; grade "
+          "{4}"}},
     [TEXT_EXPLAIN_MIX_FROM] =
-        {{"Part de l'activité : {0}, dans le mélange de modèles supposé depuis {1} ; {3} ; {4}",
-          "Share of the activity: {0}, in the mix of models assumed from {1}; {3}; {4}"}},
+        {{"Part de l'activité : {0}, dans le mélange de modèles supposé depuis {1} ; {3} ; qualité "
+          "{4}",
+          "Share of the activity: {0}, in the mix of models assumed from {1}; {3}; grade {4}"}},
     [TEXT_EXPLAIN_MIX_UNTIL] =
         {{"Part de l'activité : {0}, dans le mélange de modèles supposé jusqu'à {2} (exclu) ; {3} "
-          "; {4}",
-          "Share of the activity: {0}, in the mix of models assumed until {2}; {3}; {4}"}},
+          "; qualité {4}",
+          "Share of the activity: {0}, in the mix of models assumed until {2}; {3}; grade {4}"}},
     [TEXT_EXPLAIN_MIX_EVER] =
         {{"Part de l'activité : {0}, dans le mélange de modèles supposé, sans limite de dates ; "
-          "{3} ; {4}",
-          "Share of the activity: {0}, in the mix of models assumed at all times; {3}; {4}"}},
+          "{3} ; qualité {4}",
+          "Share of the activity: {0}, in the mix of models assumed at all times; {3}; grade {4}"}},
     [TEXT_EXPLAIN_CLASS] = {{"Le modèle {0} n'a pas de fiche : sa classe {1} en tient lieu.",
                              "There is no entry for the model {0}: its class {1} stands in."}},
     [TEXT_EXPLAIN_TOKENS] =
@@ -1007,7 +1017,7 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "is the ledger's, nothing here can compute it again."}},
     [TEXT_EXPLAIN_MEASURED] =
         {{"{0} : énergie mesurée sur les machines de « {1} », électricité de la zone {2}.",
-          "{0}: energy measured at the machines of \"{1}\", electricity of zone {2}."}},
+          "{0}: energy measured at the machines of “{1}”, electricity of zone {2}."}},
     [TEXT_EXPLAIN_ACTIVE] =
         {{"Les joules au-dessus de la veille de chaque minute vont à qui l'appareil a servi "
           "pendant "
@@ -1253,12 +1263,16 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "mêmes facteurs (millésime {0}) ; leur différence n'est donc due qu'au scénario. Entre "
           "parenthèses, les valeurs basse et haute. Ce que les deux côtés ont en commun "
           "(estimation des jetons, modèle ou hébergeur inchangé) n'élargit pas la différence ; "
-          "les erreurs indépendantes des deux côtés sont combinées.",
+          "les erreurs indépendantes des deux côtés sont combinées. Chaque nombre est arrondi à "
+          "part : une différence peut s'écarter d'une unité de sa dernière décimale de celle des "
+          "nombres imprimés.",
           "Recorded: what the report says. Recomputed and scenario: the same activity, with the "
           "same factors (vintage {0}); so their difference is of the scenario alone. In "
           "parentheses, the low and high values. What both sides have in common (the estimate of "
           "tokens, an unchanged model or provider) does not widen the difference; the independent "
-          "errors of the two sides are combined."}},
+          "errors of the two sides are combined. Each number is rounded by itself: a difference "
+          "may "
+          "be one unit of its last decimal away from that of the numbers printed."}},
     [TEXT_WHATIF_FIT_NOTE] =
         {{"Entre deux modèles, la différence compte aussi l'erreur d'ajustement de la méthode A, "
           "qui n'est pas dans les fourchettes au-dessus : elle peut donc les dépasser.",
@@ -1427,9 +1441,8 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_YEAR_HEAD_COMPARED] = {{"Par rapport à {0}, sur les mêmes mois",
                                   "Beside {0}, on the same months"}},
     [TEXT_YEAR_CAPTION_COMPARED] =
-        {{"Sur les {0} mois chiffrés dans les deux années ; valeurs centrales entre leurs "
-          "bornes.",
-          "On the {0} months with figures in both years; central values between their ends."}},
+        {{"Mois chiffrés dans les deux années : {0}. Valeurs centrales entre leurs bornes.",
+          "Months with figures in both years: {0}. Central values between their ends."}},
     [TEXT_YEAR_COMPARED_NONE] =
         {{"Pas de comparaison avec {0} : aucun mois n'est chiffré dans les deux années.",
           "No comparison with {0}: no month has figures in both years."}},

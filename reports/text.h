@@ -138,6 +138,7 @@ enum text_id {
     TEXT_MEDIA_NOTE,
     TEXT_HEAD_VARIANTS,
     TEXT_CAPTION_VARIANTS,
+    TEXT_VARIANT_REPORT_LESS,
     TEXT_VARIANT_REPORT, /* in the order of enum month_variant */
     TEXT_VARIANT_RECOMPUTED,
     TEXT_VARIANT_METHOD_A,

@@ -160,7 +160,7 @@ static void covered_cell(const struct html_page *page, const char *period, doubl
         return;
     }
     snprintf(figure, sizeof(figure), "%s/@coverage-proportion/./covered_s", period);
-    number_cell(page, figure, floor(covered_s / length_s * 1000) / 10, SHARE_DECIMALS);
+    share_cell(page, figure, month_covered_units(covered_s / length_s * 100), covered_s > 0);
 }
 
 /* Of a month that is not told. */
@@ -440,10 +440,10 @@ static void write_compared_table(const struct html_page *page)
     static const enum text_id headings[] = {TEXT_INDICATOR, TEXT_UNIT, TEXT_YEAR_THIS,
                                             TEXT_YEAR_BEFORE, TEXT_YEAR_CHANGE};
     const struct year_report *year = page->report->year;
-    char count[TEXT_NUMBER_SIZE], now[LIST_SIZE], before[LIST_SIZE];
+    char months[LIST_SIZE], now[LIST_SIZE], before[LIST_SIZE];
 
-    snprintf(count, sizeof(count), "%u", year->compared);
-    html_open_table(page, TEXT_YEAR_CAPTION_COMPARED, TEXT_ARGUMENTS(count));
+    year_words_of_compared(year, page->language, months, sizeof(months));
+    html_open_table(page, TEXT_YEAR_CAPTION_COMPARED, TEXT_ARGUMENTS(months));
     for (size_t i = 0; i < sizeof(headings) / sizeof(headings[0]); i++)
         (headings[i] == TEXT_YEAR_THIS || headings[i] == TEXT_YEAR_BEFORE
              ? html_triple_heading
@@ -504,6 +504,7 @@ static void write_factors(const struct html_page *page)
     char list[LIST_SIZE];
 
     html_element(page, "h2", TEXT_HEAD_METHOD, NULL);
+    html_element(page, "p", TEXT_METHOD_TOKENS, NULL);
     html_element(page, "p", TEXT_METHOD_BAND, NULL);
     month_html_grades(page);
     year_words_of_vintages(page->report->year, YEAR_TOLD, list, sizeof(list));

@@ -73,3 +73,12 @@ void year_words_of_vintages(const struct year_report *year, enum year_months whi
             add_word(out, size, month->vintages[j]);
     }
 }
+
+void year_words_of_compared(const struct year_report *year, enum text_language language, char *out,
+                            size_t size)
+{
+    out[0] = '\0';
+    for (int i = 0; i < YEAR_MONTHS; i++)
+        if (year_month_of(year, YEAR_COMPARED, i))
+            add_word(out, size, text_get(language, (enum text_id)(TEXT_MONTH_1 + i)));
+}

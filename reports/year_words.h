@@ -24,6 +24,9 @@ bool year_words_of_measured(const struct year_report *year, enum text_language l
 /* "2026, 2027": the vintages of factors of these months. */
 void year_words_of_vintages(const struct year_report *year, enum year_months which, char *out,
                             size_t size);
+/* The months that are compared with those of the year before: "mars, juillet". */
+void year_words_of_compared(const struct year_report *year, enum text_language language, char *out,
+                            size_t size);
 
 /* The energy of each month, as SVG inside a page. */
 void year_graph(const struct year_report *year, enum text_language language, FILE *stream);

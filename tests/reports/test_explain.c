@@ -534,7 +534,7 @@ static void a_mix_has_a_chain_for_each_model(void **state)
     assert_close(sum.energy_kwh.central, explanation->figure.totals.impact.energy_kwh.central);
     assert_close(sum.water_l.high, explanation->figure.totals.impact.water_l.high);
     assert_true(contains(explanation, TEXT_EN, "Share of the activity: 0.25"));
-    assert_true(contains(explanation, TEXT_EN, "from 2026-10; what we <believe>; D"));
+    assert_true(contains(explanation, TEXT_EN, "from 2026-10; what we <believe>; grade D"));
     assert_true(contains(explanation, TEXT_FR, "sa classe class/large en tient lieu"));
     assert_true(contains(explanation, JSON, "\"declared_model\": \"anthropic/claude-opus-9\""));
     assert_true(contains(explanation, JSON, "\"from\": \"2026-10\""));
@@ -645,7 +645,7 @@ static void the_page_shows_a_mix(void **state)
         {"<p>Part de l’activité\u00a0: 0,25, dans le mélange de modèles supposé, sans limite de "
          "dates",
          "<p>Share of the activity: 0.25, in the mix of models assumed at all times; said "
-         "&lt;so&gt;; D</p>"},
+         "&lt;so&gt;; grade D</p>"},
         {"<td>Requêtes\u00a0: part de ce modèle</td><td class=\"n\">6,75</td><td "
          "class=\"n\">7,5</td><td class=\"n\">8,25</td>",
          "<td>Requests: share of this model</td><td class=\"n\">6.75</td><td "
@@ -819,7 +819,7 @@ static void a_margin_is_that_of_the_sums(void **state)
     assert_memory_equal(&margin.likely.central, &explanation->figure.totals.impact.water_l.central,
                         sizeof(double));
     assert_true(margin.likely.p10 < margin.likely.central);
-    assert_true(contains(explanation, TEXT_FR, "  water_l: P10 "));
+    assert_true(contains(explanation, TEXT_FR, "  water_l = P10 "));
     assert_true(contains(explanation, TEXT_FR, "\n    erreur de la méthode  "));
     assert_true(contains(explanation, HTML_FR, "<caption>Fourchette vraisemblable</caption>"));
     assert_true(contains(explanation, HTML_EN, "<caption>What moves Energy (kWh), the most first"));

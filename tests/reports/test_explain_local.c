@@ -310,7 +310,7 @@ static void says_so_in_all_formats(void **state)
     (void)state;
     host_month();
     explanation = explain("2026-10/DSN");
-    assert_says(explanation, "text", "energy measured at the machines of \"ragarenn\"");
+    assert_says(explanation, "text", "energy measured at the machines of “ragarenn”");
     assert_says(explanation, "text", "shared by the key of the month, by use");
     assert_says(explanation, "text", "share = weight / weights");
     assert_says(explanation, "text", "Shared again: 4500 J; in the ledger: 4500 J.");

@@ -43,6 +43,48 @@ static void the_page_holds_the_factors_in_use(void **state)
     free(page);
 }
 
+/* The cell of that NUMBER in a row, to be freed; NULL if there is none. */
+static char *cell_of(const char *row, unsigned number)
+{
+    const char *at = row;
+
+    for (unsigned i = 0; at && i <= number; i++)
+        at = strstr(at + (i > 0), "| ");
+    return at ? strndup(at + 2, strcspn(at + 2, "|")) : NULL;
+}
+
+/* Years are read in both languages: they have no words. The headings say which column they are. */
+static void years_have_no_words(void **state)
+{
+    size_t size;
+    char *table = table_of_shipped(&size);
+    unsigned year = 0, seen = 0;
+
+    (void)state;
+    for (char *row = table, *end; (end = strchr(row, '\n')); row = end + 1) {
+        char *cell = NULL;
+
+        *end = '\0';
+        if (!row[0])
+            year = 0;
+        if (strncmp(row, "| `", 3) == 0 && year > 0) {
+            cell = cell_of(row, year);
+            assert_non_null(cell);
+            if (strspn(cell, "0123456789-,/() ") < strlen(cell))
+                fail_msg("%s", cell);
+            seen++;
+        }
+        free(cell);
+        for (unsigned i = 1; row[0] == '|' && year == 0 && (cell = cell_of(row, i)); i++) {
+            if (strcmp(cell, "année ") == 0)
+                year = i;
+            free(cell);
+        }
+    }
+    assert_true(seen > 100);
+    free(table);
+}
+
 static unsigned count(const char *text, const char *part)
 {
     unsigned found = 0;
@@ -60,20 +102,23 @@ static void lists_what_services_use(void **state)
 {
     size_t size;
     char *table = table_of_shipped(&size);
-    const char *place;
 
     (void)state;
-    place = strstr(table, "| `energy_alpha_wh` | ");
-    assert_non_null(place);
-    assert_true(strtod(place + strlen("| `energy_alpha_wh` | "), NULL) == 1.1665273170451914e-06);
-    assert_int_equal(count(table, "| `batch_size` | 8 / 32 / 64 | – |"), 1);
-    assert_int_equal(count(table, "| `openai/gpt-4o` | 440 | 44 – 132 | 37.8 |"), 1);
+    assert_int_equal(count(table,
+                           "| `energy_alpha_wh` | énergie d’un jeton par milliard de paramètres | "
+                           "1,1665273170451914e-06 | Wh |"),
+                     1);
+    assert_int_equal(count(table, "énergie du GPU et latence d’un jeton en sortie"), 12);
+    assert_int_equal(count(table, "GPU energy and latency"), 0); /* in French where it is there */
+    assert_int_equal(count(table, "| `batch_size` | requêtes servies ensemble | 8 / 32 / 64 | – |"),
+                     1);
+    assert_int_equal(count(table, "| `openai/gpt-4o` | 440 | 44 – 132 | 37,8 |"), 1);
     assert_int_equal(count(table, "| `chatgpt-web` | – | 2025-08 | `openai/gpt-4o` | 1 |"), 1);
-    assert_int_equal(count(table, "| `FRA` | eau (EWIF) | 3.6737 | L/kWh |"), 1);
-    assert_int_equal(count(table, "| `FRA-EDF` | eau (EWIF) | 0.83 | L/kWh |"), 1);
-    assert_int_equal(count(table, "| `aws-eu-west-3` | FRA | 1.35 | 0.02 – 0.17 |"), 1);
-    assert_int_equal(count(table, "| `image/sd-3.5-medium` | GPU | 0.439 |"), 1);
-    assert_int_equal(count(table, "| `audio/whisper-large-v3` | GPU | 0.0866790655098633 |"), 1);
+    assert_int_equal(count(table, "| `FRA` | eau (EWIF) | 3,6737 | L/kWh |"), 1);
+    assert_int_equal(count(table, "| `FRA-EDF` | eau (EWIF) | 0,83 | L/kWh |"), 1);
+    assert_int_equal(count(table, "| `aws-eu-west-3` | FRA | 1,35 | 0,02 – 0,17 |"), 1);
+    assert_int_equal(count(table, "| `image/sd-3.5-medium` | GPU | 0,439 |"), 1);
+    assert_int_equal(count(table, "| `audio/whisper-large-v3` | GPU | 0,0866790655098633 |"), 1);
     assert_int_equal(count(table, "`cohere/command-r`"), 0); /* no service is assumed to run it */
     free(table);
 }
@@ -146,6 +191,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_page_holds_the_factors_in_use, scratch_setup,
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(lists_what_services_use, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(years_have_no_words, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(each_row_has_a_name, scratch_setup, scratch_teardown),
     };
 

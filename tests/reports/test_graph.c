@@ -148,6 +148,54 @@ static void draws_the_days(void **state)
     free(svg);
 }
 
+/* Of each group that begins with a letter, as librrd writes the axis: the numbers of its glyphs.
+ * Two groups that show the same have the same. */
+static size_t read_labels(const char *svg, char labels[][64], size_t most)
+{
+    size_t count = 0;
+
+    for (const char *at = svg; count < most && (at = strstr(at, "<g style=")); at++) {
+        const char *end = strstr(at, "</g>");
+        size_t used = 0;
+
+        for (const char *glyph = at;
+             (glyph = strstr(glyph, "#glyph")) && glyph < end && used + 8 < sizeof(labels[0]);)
+            for (glyph += strlen("#glyph"); *glyph != '"'; glyph++)
+                labels[count][used++] = *glyph;
+        labels[count][used] = '\0';
+        count += used > 0;
+    }
+    return count;
+}
+
+/* The axis of a day of little use has numbers that differ, as that of a day of much use does. */
+static void names_each_height(void **state)
+{
+    static const double energies_kwh[] = {0.0153, 1.2, 4000};
+    struct world *world = *state;
+    char error[200] = "";
+
+    for (size_t i = 0; i < sizeof(energies_kwh) / sizeof(energies_kwh[0]); i++) {
+        char labels[80][64];
+        char *svg;
+        size_t count;
+
+        use(world, "DSN", "chatgpt-web", OCTOBER + ((int64_t)i * 3 + 1) * DAY_S + NOON_S,
+            energies_kwh[i], 20);
+        month_free(world->report);
+        build(world);
+        catch_up(world);
+        svg = graph(world, error);
+        assert_non_null(svg);
+        count = read_labels(svg, labels, sizeof(labels) / sizeof(labels[0]));
+        assert_true(count > 31 + 5); /* days, and an axis */
+        for (size_t a = 31; a < count; a++)
+            for (size_t b = 31; b < a; b++)
+                assert_string_not_equal(labels[a], labels[b]);
+        free(svg);
+    }
+}
+
 /* cairo numbers its surfaces through the life of the process. */
 static void erase_surface_numbers(char *svg)
 {
@@ -243,6 +291,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(draws_the_days),
+        TEST(names_each_height),
         TEST(leaves_hidden_days_out),
         TEST(draws_nothing_without_every_database),
         TEST(draws_nothing_that_is_withheld),

@@ -514,6 +514,9 @@ static void says_so_on_page_one(void **state)
     assert_says(report, "fr", "énergie dont mesurée\u00a0: ");
     assert_says(report, "text", "énergie dont mesurée\u00a0: ");
     assert_says(report, "fr", "<h2>Serveur d\u2019IA local</h2>");
+    assert_says(report, "fr", "\u202f% de l\u2019énergie des machines est de la veille");
+    assert_says(report, "fr", "ce mois-ci\u00a0: à l\u2019usage.");
+    assert_says(report, "fr", "<caption>Origine des chiffres (parts de l\u2019énergie)");
     assert_says(report, "en", "<h2>Local AI server</h2>");
     assert_says(report, "en",
                 "The directions add up to 74,100 J at the machines; the meters say "

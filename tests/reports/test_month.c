@@ -999,7 +999,7 @@ static void prints_coverage(void **state)
     assert_false(report->withheld);
     assert_true(contains(report, HTML_FR, "Aucun usage"));
     assert_true(contains(report, HTML_FR, "<td class=\"n\">1,00</td>")); /* 20 of 2000 lost */
-    assert_true(contains(report, TERMINAL, "0,0 h sur 745,0 h"));
+    assert_true(contains(report, TERMINAL, " <\u00a00,1 h sur 745,0 h, soit <\u00a00,1"));
     assert_true(contains(report, JSON, "\"packets_dropped\": 20.0"));
     month_free(report);
 }
@@ -1395,6 +1395,9 @@ static void states_factors_and_vintage(void **state)
     assert_int_equal(report->factors.count, 1);
     assert_true(contains(report, HTML_FR, "gpt-4o"));
     assert_true(contains(report, HTML_FR, "EcoLogits main 5be90da"));
+    assert_true(
+        contains(report, HTML_FR, "<td>énergie d’un jeton par milliard de paramètres</td>"));
+    assert_true(contains(report, SHEET, "énergie d’un jeton par milliard de paramètres"));
     assert_false(contains(report, HTML_FR, "Claude"));
     month_free(report);
     assert_int_equal(ledger_factor_set(world->ledger, "2025-draft", 2, &world->factor_set),
@@ -1827,6 +1830,8 @@ static void what_is_folded_is_computed_one_way_only(void **state)
     assert_true(report->variants.impacts[VARIANT_REPORT].energy_kwh.central <
                 report->total.impact.energy_kwh.central);
     assert_true(contains(report, HTML_EN, "computed again with no other factors"));
+    assert_true(contains(report, HTML_EN, "less than the total of the month"));
+    assert_false(contains(report, HTML_EN, "As in this report<"));
     month_free(report);
 }
 

@@ -588,6 +588,17 @@ static void prints_in_both_languages(void **state)
     ordinary_month("2026-03", 1, 10);
     build_at("2026-03", 0);
     assert_in_print(LANGUAGE_FR, "Fin d’année\u00a0: ");
+    assert_in_print(LANGUAGE_FR, "Au 31 mars 2026, l’année est passée à 24,6\u202f%, et couverte");
+}
+
+static void an_hour_of_a_year_is_not_none(void **state)
+{
+    (void)state;
+    year_use(&world, year_noon("2026-01", 10), DRH, "a", 3, DEVICES_MANY);
+    year_cover(&world, "2026-01", 60);
+    year_objectives(&world, "{ year = 2026; energy_kwh = 100; source = \"s\"; }");
+    build_at("2026-01", 0);
+    assert_in_print(LANGUAGE_FR, "par la mesure à <\u00a00,1\u202f%.");
 }
 
 /* The report prints them, escaped, in every format; without objectives nothing changes. */
@@ -678,6 +689,7 @@ int main(void)
         TEST(little_coverage_is_no_good_news),
         TEST(shows_nothing_that_a_month_does_not),
         TEST(prints_in_both_languages),
+        TEST(an_hour_of_a_year_is_not_none),
         TEST(the_report_has_a_section_of_objectives),
         TEST(json_tells_null_from_nothing),
     };

@@ -3,6 +3,7 @@
 
 #include "daemon/calendar.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -164,8 +165,27 @@ static void sets_the_spaces_of_french(void **state)
                 "«\u00a0Non affecté\u00a0»\u00a0: usage vu depuis des adresses qu\u2019aucune "
                 "direction ne déclare.");
     assert_said(LANGUAGE_FR, TEXT_UNIT_TOKENS, NULL, "1\u202f000 jetons visibles en sortie");
+    /* Printed as it is, not said. */
+    assert_string_equal(text_get(LANGUAGE_FR, TEXT_DERIVED_REPORTED), "dans le rapport\u00a0:");
+    assert_string_equal(text_get(LANGUAGE_FR, TEXT_DERIVED_RECOMPUTED), "recalculé\u00a0:");
     assert_said(LANGUAGE_EN, TEXT_TITLE, TEXT_ARGUMENTS("May 2026"),
                 "Footprint of generative AI: May 2026");
+}
+
+/* A comma between thousands, a no-break space of text_say() being French, and quotation marks of
+ * print. */
+static void has_the_signs_of_english(void **state)
+{
+    (void)state;
+    for (int id = 0; id < TEXT_COUNT; id++) {
+        const char *words = text_get(LANGUAGE_EN, (enum text_id)id);
+
+        if (strchr(words, '"'))
+            fail_msg("%s", words);
+        for (const char *at = words; (at = strchr(at, ' ')); at++)
+            if (at > words && isdigit((unsigned char)at[-1]) && strspn(at + 1, "0123456789") == 3)
+                fail_msg("%s", words);
+    }
 }
 
 static char *captured(void (*write)(FILE *, const char *), const char *text)
@@ -395,6 +415,7 @@ int main(void)
         cmocka_unit_test(writes_factors_and_exact_values),
         cmocka_unit_test(keeps_three_significant_digits),
         cmocka_unit_test(sets_the_spaces_of_french),
+        cmocka_unit_test(has_the_signs_of_english),
         cmocka_unit_test(escapes),
         cmocka_unit_test(escapes_the_arguments_of_a_sentence),
         cmocka_unit_test(writes_dates),

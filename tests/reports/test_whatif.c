@@ -951,6 +951,7 @@ static void texts_say_what_matters(void **state)
     assert_written(whatif, TEXT_EN, "ADEME Base Empreinte");
     assert_written(whatif, TEXT_EN, "Other” stays as recorded");
     assert_written(whatif, TEXT_FR, "effet rebond");
+    assert_written(whatif, TEXT_FR, "Chaque nombre est arrondi à part");
     assert_written(whatif, TEXT_FR, "Causette");
     assert_written(whatif, TEXT_EN, "ChatGPT");
     assert_written(whatif, TSV, "\tChatGPT\t");

@@ -451,6 +451,18 @@ static void it_says_in_how_many_months_a_row_is_shown(void **state)
                          "2026/@direction/DRH/months_shown\">2</span> months of");
     assert_says(LINES_EN, "all totals are those of 5 months of 12");
     assert_says(LINES_FR, "tous les totaux sont ceux de 5 mois sur 12");
+    assert_says(HTML_FR,
+                "obtenus</h2>\n<p>Le trafic des services connus"); /* no third step first */
+}
+
+/* An hour's measurement in a year is little, not none. */
+static void little_coverage_is_not_none(void **state)
+{
+    (void)state;
+    use("2026-02", 3, DRH, "a", 4, DEVICES_MANY);
+    year_cover(&world, "2026-02", 10);
+    build(2026);
+    assert_says(HTML_FR, ">&lt;\u00a00,1</td>");
 }
 
 /* Of a month of few devices, its coverage alone. */
@@ -547,6 +559,8 @@ static void the_year_before_is_compared_on_the_same_months(void **state)
     assert_exact(csv_value("compared-change", "", "energy_kwh").central, 50);
     assert_exact(csv_value("compared-change", "", "energy_wh").central, 0); /* per request */
     assert_says(HTML_EN, "Beside 2025, on the same months");
+    assert_says(HTML_EN, "<caption>Months with figures in both years: February. ");
+    assert_says(HTML_FR, "<caption>Mois chiffrés dans les deux années\u00a0: février. ");
     assert_says(HTML_EN, "Vintages of the factors of these months: 2026; a year earlier: 2026.");
     explain_all();
     build(2025);
@@ -834,6 +848,23 @@ static void assert_cell(const json_t *field, const char *cell)
     }
 }
 
+/* A code that is published without what it means is of no use to those who read it. */
+static void assert_explains_codes(const json_t *field)
+{
+    const char *description = json_string_value(json_object_get(field, "description"));
+    json_t *code;
+    size_t i;
+
+    json_array_foreach(json_object_get(json_object_get(field, "constraints"), "enum"), i, code)
+    {
+        char words[80];
+
+        snprintf(words, sizeof(words), " %s\u00a0: ", json_string_value(code));
+        if (!strstr(description, words))
+            fail_msg("%s is not explained", json_string_value(code));
+    }
+}
+
 /* The schema's columns in their order, and of each the type, what is required, and what may be. */
 static void assert_conforms(const char *path, const char *csv)
 {
@@ -859,6 +890,7 @@ static void assert_conforms(const char *path, const char *csv)
         for (size_t i = 0; i < FIELDS; i++)
             assert_cell(json_array_get(list, i), fields[i]);
     }
+    assert_explains_codes(json_array_get(list, INDICATOR));
     json_decref(schema);
 }
 
@@ -977,6 +1009,7 @@ int main(void)
         TEST(directions_and_services_add_up_to_the_total),
         TEST(it_says_in_how_many_months_a_row_is_shown),
         TEST(a_withheld_month_gives_its_coverage_alone),
+        TEST(little_coverage_is_not_none),
         TEST(a_running_year_goes_up_to_its_last_month_that_is_over),
         TEST(without_data_there_is_none),
         TEST(years_are_parsed),
