@@ -219,7 +219,7 @@ char *graph_month(const struct month_report *report, struct ledger *ledger,
         goto out;
     }
     if (!sum_days(report, &pairs, roundrobin, energy_kwh)) {
-        snprintf(error, error_size, "%s", roundrobin_error(roundrobin));
+        roundrobin_reason(roundrobin, error, error_size); /* a timer's goes to the journal */
         goto out;
     }
     def = definition(report->config, &pairs.items[0]);
