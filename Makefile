@@ -147,7 +147,7 @@ unit: $(UNIT_TESTS) | all ## run the unit tests
 	  echo "unit tests that failed:" $$(cat $(BUILD)/unit-failed) >&2; exit 1; fi; \
 	echo "unit tests: all $(words $^) programs passed"
 
-system: all $(RUN_SYSTEM) $(TEST_LIBS) $(BUILD)/tests/bench/nvml_sample $(BUILD)/tests/bench/send ## run the system tests: whole programs, driven by shell scripts
+system: all $(RUN_SYSTEM) $(TEST_LIBS) $(addprefix $(BUILD)/tests/bench/,delay nvml_sample send) ## run the system tests: whole programs, driven by shell scripts
 	@IAGMETER_BUILD=$(abspath $(BUILD)) BUILD=$(abspath $(BUILD)) $(RUN_SYSTEM)
 
 COVERAGE_FLAGS = BUILD=build-coverage OPTIMISE='-O0 -g --coverage' HARDENING=-fPIE

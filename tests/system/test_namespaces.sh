@@ -3,6 +3,13 @@
 # round-robin databases with the ledger, and the ledger with that of a replay of the same packets.
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Runs alone: what is estimated depends on the times of the traffic.
+#
+# tcpdump and the daemon have to see the same packets at the same times, in the same order. The kernel stamps
+# a packet once for all captures (send, which waits for packets), but not one that comes with the time at which
+# TCP wanted it sent (skb_clear_tstamp() in include/linux/skbuff.h): each capture stamps that itself, by some
+# hundred nanoseconds later than the one before, or by milliseconds on a busy machine. So the traffic is met
+# where it leaves for the servers, and those are behind a program that passes frames on. One processor takes
+# all packets, else two packets of opposite directions have one order in one capture and one in the other.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 bench=$here/bench
@@ -21,8 +28,9 @@ directory=$(mktemp -d)
 daemon=
 recorder=
 stamps=
+way=
 stop() {
-    for process in $daemon $recorder $stamps; do
+    for process in $daemon $recorder $stamps $way; do
         kill "$process" 2>/dev/null || true
     done
     "$bench/down.sh"
@@ -41,13 +49,17 @@ wait_for() { # PATTERN FILE PID
     done
 }
 
-"$bench/configuration.sh" "$directory" "$bench_lan"
-"$bench/up.sh"
-# So that tcpdump and the daemon see the same times.
-ip netns exec "$bench_gateway" "$build/tests/bench/send" "$bench_lan" >"$directory/stamps.log" 2>&1 &
+"$bench/configuration.sh" "$directory" "$bench_wan"
+BENCH_DELAY_MS=0 "$bench/up.sh"
+ip netns exec "$bench_gateway" sh -c \
+    'for interface in /sys/class/net/*/queues/rx-0; do echo 1 >"$interface/rps_cpus"; done'
+ip netns exec "$bench_way" "$build/tests/bench/delay" near far 0 >"$directory/way.log" 2>&1 &
+way=$!
+wait_for 'listening' "$directory/way.log" "$way"
+ip netns exec "$bench_gateway" "$build/tests/bench/send" "$bench_wan" >"$directory/stamps.log" 2>&1 &
 stamps=$!
 wait_for 'stamping' "$directory/stamps.log" "$stamps"
-ip netns exec "$bench_gateway" tcpdump -i "$bench_lan" -s 0 -B 16384 --time-stamp-precision=nano \
+ip netns exec "$bench_gateway" tcpdump -i "$bench_wan" -s 0 -B 16384 --time-stamp-precision=nano \
     -w "$directory/live.pcap" 2>"$directory/tcpdump.log" &
 recorder=$!
 wait_for 'listening' "$directory/tcpdump.log" "$recorder"
