@@ -5,6 +5,7 @@
 #include "tests/capture/film.h"
 
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* One film, and the capture file in memory that it is made into. */
@@ -22,14 +23,24 @@ static inline void open_memory(void)
     assert_true(descriptor >= 0);
 }
 
-static inline void put(const void *from, size_t length)
+/* COUNT pieces, in one call: there are thousands of records. */
+static inline void put(const struct iovec *pieces, int count)
 {
-    assert_int_equal(write(descriptor, from, length), length);
+    size_t length = 0;
+
+    for (int i = 0; i < count; i++)
+        length += pieces[i].iov_len;
+    assert_int_equal(writev(descriptor, pieces, count), length);
+}
+
+static inline struct iovec piece_of(const void *at, size_t length)
+{
+    return (struct iovec){(void *)(uintptr_t)at, length};
 }
 
 static inline void put_words(const uint32_t *words, size_t count)
 {
-    put(words, count * sizeof(*words));
+    put((const struct iovec[]){piece_of(words, count * sizeof(*words))}, 1);
 }
 
 static inline void put_pcap_header(void)
@@ -39,20 +50,21 @@ static inline void put_pcap_header(void)
 
 static inline void put_record_of(const struct shot *shot)
 {
-    put_words((const uint32_t[]){(uint32_t)(shot->time_ns / SECOND),
-                                 (uint32_t)(shot->time_ns % SECOND), shot->captured, shot->length},
-              4);
-    put(shot->bytes, shot->captured);
+    const uint32_t header[] = {(uint32_t)(shot->time_ns / SECOND),
+                               (uint32_t)(shot->time_ns % SECOND), shot->captured, shot->length};
+
+    put((const struct iovec[]){piece_of(header, sizeof(header)),
+                               piece_of(shot->bytes, shot->captured)},
+        2);
 }
 
 static inline void put_block(uint32_t type, const void *body, uint32_t length)
 {
-    uint32_t whole = 12 + (length + 3) / 4 * 4;
+    const uint32_t header[] = {type, 12 + (length + 3) / 4 * 4};
 
-    put_words((const uint32_t[]){type, whole}, 2);
-    put(body, length);
-    put("\0\0\0", -length % 4);
-    put_words(&whole, 1);
+    put((const struct iovec[]){piece_of(header, sizeof(header)), piece_of(body, length),
+                               piece_of("\0\0\0", -length % 4), piece_of(&header[1], 4)},
+        4);
 }
 
 /* Writes the shots from number FROM to before TO as pcap. */

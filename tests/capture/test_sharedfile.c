@@ -363,7 +363,7 @@ static void assert_unreadable(const void *bytes, size_t length, const char *reas
     size_t count = 0;
 
     open_memory();
-    put(bytes, length);
+    put((const struct iovec[]){piece_of(bytes, length)}, 1);
     assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
     file = share(&descriptor, 1, 2);
     for (unsigned worker = 0; worker < 2; worker++) {

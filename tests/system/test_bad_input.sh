@@ -1,6 +1,7 @@
 #!/bin/sh
 # Bad captures, configurations, ledgers, permissions and arguments: each is answered by one clear
 # sentence and the right exit status, and costs nothing that was recorded before.
+# Runs first: it takes long.
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
 . "$(dirname "$0")/harness.sh"

@@ -2,6 +2,7 @@
 # `iagmeter calibrate idle` from now on, whole: a daemon measures a host that nobody uses, two GPUs by a library that
 # stands in for NVML and the processors by files like those of /sys, and a quarter of an hour later there is a file for
 # host.conf that says what they draw. When the daemon goes away meanwhile, there is none. Time passes 30 times as fast.
+# Runs first: it waits most of its time.
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
 . "$(dirname "$0")/harness.sh"

@@ -2,7 +2,8 @@
 # The guided session of `iagmeter calibrate service`, live, on real TLS: counts are typed as they are asked for, the fit
 # converges, the file is written, and a daemon that runs meanwhile takes it over on SIGHUP, from then on. Then over QUIC, and
 # both mixed.
-# Runs first: it waits for a minute to be recorded. SPDX-License-Identifier: GPL-3.0-or-later
+# Runs first: it waits for a minute to be recorded.
+# SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
 IAGMETER_NETNS_PREFIX=${IAGMETER_NETNS_PREFIX:-iagc-}
 export IAGMETER_NETNS_PREFIX

@@ -4,6 +4,7 @@
 # datagrams of other kinds between the others; with those when packets are seen late; on a VLAN, whose tag the
 # kernel puts beside the packet; with two workers; by a capture process that was started again; with a filter
 # of the interface's own; and where no program may be loaded, which is logged.
+# Runs first: it waits most of its time.
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

@@ -2,6 +2,7 @@
 # The daemon as processes: replays that agree to the bit; and live on a veth, what it does when it is
 # told to stop or to read its files again, when one of its processes is killed, when the interface goes
 # away, and which rights each process has.
+# Runs first: it takes long.
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
 . "$(dirname "$0")/harness.sh"
