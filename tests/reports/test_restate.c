@@ -16,6 +16,7 @@
 #include "reports/derived.h"
 #include "reports/year.h"
 #include "tests/daemon/scratchsql.h"
+#include "tests/reports/csv.h"
 #include "tests/reports/world.h"
 
 #define OCTOBER               INT64_C(1790805600)   /* 2026-10-01 00:00 Europe/Paris */
@@ -1182,7 +1183,7 @@ static void the_report_tells_of_it(void **state)
                 1.05 * report->total.impact.gwp_use_kgco2e.central);
     stream = open_memstream(&text, &size);
     assert_true(month_write_html(report, "en", NULL, 0, stream));
-    assert_true(month_write_csv(report, stream));
+    csv_month(report, stream);
     assert_true(month_write_json(report, stream));
     month_print(report, "en", stream);
     fclose(stream);
