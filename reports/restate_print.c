@@ -163,7 +163,7 @@ static void fill_heading(char *out, const struct page *page, enum restate_indica
 
     snprintf(out, CELL_SIZE, "%.90s (%s)",
              text_get(page->language, (enum text_id)(TEXT_REQUESTS + (int)same)),
-             month_indicator_unit(same));
+             text_unit(month_indicator_unit(same)));
 }
 
 /* What explains the row that ends here. */
@@ -267,7 +267,7 @@ static void put_causes_head(const struct page *page, struct sheet *sheet)
     fill_text(next_cell(sheet), CELL_SIZE, page, TEXT_RESTATE_CAUSES);
     for (size_t i = 0; i < COUNT_OF(explained); i++)
         snprintf(next_cell(sheet), CELL_SIZE, "%s",
-                 month_indicator_unit(restate_month_indicator(explained[i])));
+                 text_unit(month_indicator_unit(restate_month_indicator(explained[i]))));
     fill_text(next_cell(sheet), CELL_SIZE, page, TEXT_NAMES);
 }
 
@@ -384,7 +384,7 @@ static void put_table_head(const struct page *page, enum text_id heading, struct
     fill_text(next_cell(sheet), CELL_SIZE, page, heading);
     for (size_t i = 0; i < COUNT_OF(marked); i++) {
         snprintf(next_cell(sheet), CELL_SIZE, "%s (%s)",
-                 month_indicator_unit(restate_month_indicator(marked[i])),
+                 text_unit(month_indicator_unit(restate_month_indicator(marked[i]))),
                  text_get(page->language, TEXT_RESTATE_RECORDED));
         fill_text(next_cell(sheet), CELL_SIZE, page, TEXT_RESTATE_RESTATED);
         fill_text(next_cell(sheet), CELL_SIZE, page, TEXT_RESTATE_CHANGE);

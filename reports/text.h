@@ -672,6 +672,9 @@ void text_exact(char *out, size_t size, double value);
 /* What a file says in both languages; ENGLISH where it says nothing in French. */
 const char *text_either(enum text_language language, const char *french, const char *english);
 
+/* UNIT as it is written for people, such as "kgCO₂e"; what programs read keeps "kgCO2e". */
+const char *text_unit(const char *unit);
+
 /* Columns on a terminal: one per character, which holds for Latin script. */
 size_t text_width(const char *text);
 

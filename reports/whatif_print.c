@@ -148,7 +148,7 @@ static void put_impact(const struct page *page, enum month_indicator indicator)
 
     fprintf(page->stream, "\n%s (%s)\n",
             text_get(page->language, (enum text_id)(TEXT_REQUESTS + (int)indicator)),
-            month_indicator_unit(indicator));
+            text_unit(month_indicator_unit(indicator)));
     put_band(page, TEXT_WHATIF_RECORDED, month_value(&whatif->recorded, indicator), decimals);
     put_band(page, TEXT_WHATIF_BEFORE, month_value(&sum->before, indicator), decimals);
     put_band(page, TEXT_WHATIF_AFTER, month_value(&sum->after, indicator), decimals);
@@ -206,7 +206,7 @@ static void put_change(const struct page *page, const struct whatif_sum *sum,
     band out;
 
     fill_band(page, out, difference, text_decimals(fabs(difference.central)), true);
-    fprintf(page->stream, "    %s %s  → %s\n", out, month_indicator_unit(indicator),
+    fprintf(page->stream, "    %s %s  → %s\n", out, text_unit(month_indicator_unit(indicator)),
             text_get(page->language, verdict_text(whatif_verdict_of(difference))));
 }
 
@@ -271,7 +271,7 @@ static void put_use(const struct page *page, const struct whatif_row *row,
 
         fill_band(page, out, value, text_decimals(value.central), false);
         fprintf(page->stream, "%s%s %s", i > 0 ? " ; " : " ", out,
-                month_indicator_unit(headline[i]));
+                text_unit(month_indicator_unit(headline[i])));
     }
     fputc('\n', page->stream);
 }

@@ -15,6 +15,7 @@
 #include "reports/monthsums.h"
 #include "tests/reports/csv.h"
 #include "tests/reports/hostworld.h"
+#include "tests/reports/readable.h"
 #include "tests/reports/unnamed.h"
 #include "tests/reports/workbook.h"
 
@@ -487,6 +488,7 @@ static char *written(const struct month_report *report, const char *format)
     else
         assert_true(month_write_html(report, format, NULL, 0, stream));
     fclose(stream);
+    readable_assert(text, strcmp(format, "csv") != 0 && strcmp(format, "json") != 0);
     unnamed(text);
     return text;
 }

@@ -19,6 +19,7 @@
 #include "reports/units.h"
 #include "tests/daemon/scratchsql.h"
 #include "tests/reports/csv.h"
+#include "tests/reports/readable.h"
 #include "tests/reports/unnamed.h"
 #include "tests/reports/workbook.h"
 #include "tests/reports/world.h"
@@ -204,6 +205,7 @@ static char *written(const struct month_report *report, enum format format)
         assert_true(month_write_html(report, format == HTML_FR ? "fr" : "en",
                                      format == HTML_FR ? svg : NULL, strlen(svg), stream));
     fclose(stream);
+    readable_assert(text, format != CSV && format != JSON);
     if (format == HTML_FR || format == HTML_EN)
         unnamed(text);
     return text;

@@ -11,6 +11,7 @@
 
 #include "reports/progress_json.h"
 #include "tests/reports/csv.h"
+#include "tests/reports/readable.h"
 #include "tests/reports/workbook.h"
 #include "tests/reports/year.h"
 
@@ -197,6 +198,7 @@ static char *written(size_t format, const struct month_report *report)
     else
         month_print(report, "en", stream);
     fclose(stream);
+    readable_assert(text, format != 1 && format != 2);
     return text;
 }
 

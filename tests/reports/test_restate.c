@@ -17,6 +17,7 @@
 #include "reports/year.h"
 #include "tests/daemon/scratchsql.h"
 #include "tests/reports/csv.h"
+#include "tests/reports/readable.h"
 #include "tests/reports/world.h"
 
 #define OCTOBER               INT64_C(1790805600)   /* 2026-10-01 00:00 Europe/Paris */
@@ -1033,6 +1034,7 @@ static char *written(const struct restate_view *view, enum format format)
         assert_true(
             restate_write_text(view, format == TEXT_FR ? LANGUAGE_FR : LANGUAGE_EN, stream));
     fclose(stream);
+    readable_assert(text, format != TSV && format != JSON);
     return text;
 }
 

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "tests/reports/readable.h"
 #include "tests/reports/world.h"
 
 #define OCTOBER   1790805600            /* 2026-10-01 00:00 Europe/Paris */
@@ -920,6 +921,7 @@ static char *written(const struct whatif *whatif, enum format format)
         assert_true(
             whatif_write_text(whatif, format == TEXT_FR ? LANGUAGE_FR : LANGUAGE_EN, stream));
     fclose(stream);
+    readable_assert(text, format != TSV && format != JSON);
     return text;
 }
 

@@ -15,6 +15,7 @@
 #include "reports/derived.h"
 #include "tests/daemon/scratchsql.h"
 #include "tests/reports/csv.h"
+#include "tests/reports/readable.h"
 #include "tests/reports/workbook.h"
 #include "tests/reports/year.h"
 
@@ -116,6 +117,7 @@ static char *written(enum format format)
     else
         year_print(year, format == LINES_FR ? "fr" : "en", stream);
     fclose(stream);
+    readable_assert(text, format != CSV && format != JSON);
     return text;
 }
 
