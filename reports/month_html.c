@@ -133,7 +133,7 @@ static void headline_row(const struct html_page *page, enum month_indicator indi
         html_units(page, units[i], values[i] > 0, decimals);
         html_close_cell(page);
     }
-    html_unit_cell(page, month_indicator_unit(indicator));
+    html_unit_cell(page, month_scale(page->report, indicator).unit);
     html_close_row(page);
 }
 

@@ -1590,6 +1590,20 @@ const char *text_unit(const char *unit)
     return unit;
 }
 
+struct text_scale text_scale(const char *unit, double value)
+{
+    static const struct text_scale scales[] = {
+        {"kgSbeq", 1}, {"gSbeq", 1e3}, {"mgSbeq", 1e6}, {"µgSbeq", 1e9}, {"ngSbeq", 1e12}};
+    size_t i = 0;
+
+    if (strcmp(unit, scales[0].unit) != 0)
+        return (struct text_scale){unit, 1};
+    while (i + 1 < sizeof(scales) / sizeof(scales[0]) && value > 0 &&
+           value * scales[i].per_unit < 1)
+        i++;
+    return scales[i];
+}
+
 const char *text_get(enum text_language language, enum text_id id)
 {
     return sentences[id].words[language];

@@ -1266,6 +1266,28 @@ static void writes_csv_of_eleven_columns(void **state)
     month_free(report);
 }
 
+/* Of a month's antimony, some 1e-8 kg, nobody reads the zeros; programs get the kilograms. */
+static void antimony_is_told_in_a_fitting_unit(void **state)
+{
+    static const char *const row[] = {
+        [HTML_FR] = "<td class=\"n\">24,7</td><td class=\"n\">49,3</td><td class=\"n\">74,0</td>"
+                    "<td>µgSbeq</td></tr>",
+        [HTML_EN] = "<td class=\"n\">24.7</td><td class=\"n\">49.3</td><td class=\"n\">74.0</td>"
+                    "<td>µgSbeq</td></tr>",
+        [CSV] = "adpe_kgsb,kgSbeq,2.466",
+    };
+    struct world *world = *state;
+    struct month_report *report;
+
+    use(world, FIRST_NOON, 1, 0, 1, 10);
+    cover(world, OCTOBER, 60);
+    report = build(world);
+    report->total.impact.adpe_kgsb = (struct triple){2.466e-8, 4.932e-8, 7.398e-8};
+    for (int format = HTML_FR; format <= CSV; format++)
+        assert_true(contains(report, (enum format)format, row[format]));
+    month_free(report);
+}
+
 /* In which part of the month, of services that it shows; nothing that is folded. */
 static void calibrations_are_cited_in_every_form(void **state)
 {
@@ -2017,6 +2039,7 @@ int main(void)
         TEST(escapes_labels),
         TEST(writes_json_at_full_precision),
         TEST(writes_csv_of_eleven_columns),
+        TEST(antimony_is_told_in_a_fitting_unit),
         TEST(calibrations_are_cited_in_every_form),
         TEST(calibrations_of_one_service_are_told_apart),
         TEST(writes_well_formed_html),

@@ -1118,6 +1118,19 @@ static void what_rounds_to_nothing_is_not_nothing(void **state)
     statement_free(statement);
 }
 
+/* In milligrams, of which there are a few. */
+static void assert_antimony(const struct restate_view *view)
+{
+    const struct triple recorded = restate_value(&view->total.recorded, RESTATE_ADPE);
+    char words[100];
+
+    snprintf(words, sizeof(words), " (mgSbeq)     %.3f (%.3f–%.3f) ", 1e6 * recorded.central,
+             1e6 * recorded.low, 1e6 * recorded.high);
+    assert_contains(view, TEXT_EN, words);
+    assert_contains(view, TEXT_EN, "  kgCO₂e  mgSbeq  ");
+    assert_contains(view, TSV, "\tadpe_kgsb\tkgSbeq\t");
+}
+
 static void a_statement_is_written(void **state)
 {
     struct world *world = *state;
@@ -1144,6 +1157,7 @@ static void a_statement_is_written(void **state)
     assert_contains(view, TEXT_EN, "ChatGPT");
     assert_contains(view, JSON, "\"tokens_out_random_sigma\": 0.0");
     assert_contains(view, TSV, "\tservice\tchatgpt-web\tChatGPT\tgwp_kgco2e\tkgCO2e\t");
+    assert_antimony(view);
     assert_table(view);
     assert_json(view);
     restate_view_free(view);
