@@ -533,7 +533,7 @@ static void print_row(const struct page *page, const char *label,
         print_number(page, likely->p10);
         print_number(page, likely->p90);
     }
-    fprintf(page->stream, "  %s\n", indicator->unit);
+    fprintf(page->stream, "  %s\n", text_unit(indicator->unit));
 }
 
 static void print_heading(const struct page *page)
@@ -710,8 +710,9 @@ static void print_tornado(const struct page *page, const struct calculation *cal
     struct sensitivity_bar bars[SENSITIVITY_UNKNOWNS];
     size_t count = sensitivity_tornado(&calculation->sensitivity, indicator_value, indicator, bars);
 
-    say_line(page, TEXT_CALCULATOR_TORNADO,
-             TEXT_ARGUMENTS(text_get(page->language, indicator->label), indicator->unit));
+    say_line(
+        page, TEXT_CALCULATOR_TORNADO,
+        TEXT_ARGUMENTS(text_get(page->language, indicator->label), text_unit(indicator->unit)));
     for (size_t i = 0; i < count; i++)
         print_bar(page, &bars[i]);
 }

@@ -824,6 +824,8 @@ static void check_service(const config_setting_t *group, const struct service_dr
     if (!is_service_id(service->id))
         confread_error(config_setting_get_member(group, "id"), diagnostics,
                        "id must be made of a-z, 0-9 and '-'");
+    else if (strcmp(service->id, "other") == 0) /* the row of small cells */
+        confread_error(config_setting_get_member(group, "id"), diagnostics, "this id is reserved");
     if (!is_country(service->country))
         confread_error(config_setting_get_member(group, "country"), diagnostics,
                        "country must be two capital letters (ISO 3166-1)");

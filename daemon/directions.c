@@ -405,7 +405,8 @@ static uint16_t number_for(struct loader *loader, const config_setting_t *group,
 
     if (!is_code(direction->code))
         problem = "code must be made of letters, digits, '-' and '_'";
-    else if (strcasecmp(direction->code, unassigned.code) == 0)
+    else if (strcasecmp(direction->code, unassigned.code) == 0 ||
+             strcasecmp(direction->code, "other") == 0) /* the row of small cells */
         problem = "this code is reserved";
     else if (number < MAX_DIRECTIONS && loader->seen[number])
         problem = "duplicate code";

@@ -4,6 +4,7 @@
 #include "reports/jsonvalues.h"
 #include "reports/month.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,10 +30,24 @@ static bool is_shown(const struct month_report *report, const char *service)
 static bool is_same(const struct calibrationuse *a, const struct calibrationuse *b)
 {
     return strcmp(a->service, b->service) == 0 && strcmp(a->transport, b->transport) == 0 &&
-           strcmp(a->regime, b->regime) == 0 && strcmp(a->source, b->source) == 0;
+           strcmp(a->regime, b->regime) == 0 && strcmp(a->date, b->date) == 0 &&
+           strcmp(a->source, b->source) == 0;
 }
 
-/* Periods of one calibration that touch, as where a capture was replayed, are one. */
+struct calibrationuse calibrations_within(const struct month_report *report,
+                                          const struct calibrationuse *use)
+{
+    struct calibrationuse within = *use;
+
+    if (within.since_s < report->month.start)
+        within.since_s = report->month.start;
+    if (within.until_s > report->until)
+        within.until_s = report->until;
+    return within;
+}
+
+/* Periods of one calibration that touch, as where a capture was replayed, are one. They come in the
+ * order of their beginnings (calibrationuse.c). */
 static bool extend(const struct calibrations *list, const struct calibrationuse *use)
 {
     for (size_t i = 0; i < list->count; i++) {
@@ -52,15 +67,12 @@ static bool collect(void *context, const char *name, const char *value)
     struct collecting *collecting = context;
     struct month_report *report = collecting->report;
     struct calibrations *list = &report->calibrations;
-    struct calibrationuse *items, use;
+    struct calibrationuse *items, use, within;
 
     if (!calibrationuse_parse(name, value, &use) || !is_shown(report, use.service))
         return true;
-    if (use.since_s < report->month.start)
-        use.since_s = report->month.start;
-    if (use.until_s > report->until)
-        use.until_s = report->until;
-    if (use.since_s >= use.until_s || extend(list, &use))
+    within = calibrations_within(report, &use);
+    if (within.since_s >= within.until_s || extend(list, &use))
         return true;
     items = realloc(list->items, (list->count + 1) * sizeof(*items));
     collecting->out_of_memory = !items;
@@ -88,6 +100,13 @@ void calibrations_clear(struct calibrations *calibrations)
 }
 
 /* -- Telling ---------------------------------------------------------------------------------- */
+
+/* What names the fact in the ledger (calibrationuse.c), so that it is as much one. */
+void calibrations_id(const struct calibrationuse *use, char out[CALIBRATION_ID_SIZE])
+{
+    snprintf(out, CALIBRATION_ID_SIZE, "%s/%s/%s/%s/%" PRId64, use->service, use->transport,
+             use->regime[0] ? use->regime : MONTH_ALL, use->date, use->since_s);
+}
 
 static bool is_asked(const struct calibrationuse *use, const char *service)
 {
@@ -136,13 +155,13 @@ char *calibrations_text(const struct month_report *report, const char *service,
     if (!stream)
         return NULL;
     for (size_t i = 0; i < list->count; i++) {
-        const struct calibrationuse *use = &list->items[i];
+        const struct calibrationuse use = calibrations_within(report, &list->items[i]);
 
-        if (!is_asked(use, service))
+        if (!is_asked(&use, service))
             continue;
-        fprintf(stream, "%s%s (%s): %s", told++ ? "; " : "", use->service, use->transport,
-                use->source);
-        put_period(report, use, language, stream);
+        fprintf(stream, "%s%s (%s): %s", told++ ? "; " : "", use.service, use.transport,
+                use.source);
+        put_period(report, &use, language, stream);
     }
     if (fclose(stream) == 0 && told > 0)
         return text;
@@ -156,14 +175,16 @@ json_t *calibrations_json(const struct month_report *report, const char *service
     int failed = !array;
 
     for (size_t i = 0; i < report->calibrations.count; i++) {
-        const struct calibrationuse *use = &report->calibrations.items[i];
+        const struct calibrationuse use =
+            calibrations_within(report, &report->calibrations.items[i]);
 
-        if (is_asked(use, service))
+        if (is_asked(&use, service))
             failed |= json_array_append_new(
                 array,
-                json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "service", use->service, "transport",
-                          use->transport, "date", use->date, "source", use->source, "from",
-                          jsonvalues_time(use->since_s), "until", jsonvalues_time(use->until_s)));
+                json_pack("{s:s, s:s, s:s?, s:s, s:s, s:o, s:o}", "service", use.service,
+                          "transport", use.transport, "regime", use.regime[0] ? use.regime : NULL,
+                          "date", use.date, "source", use.source, "from",
+                          jsonvalues_time(use.since_s), "until", jsonvalues_time(use.until_s)));
     }
     return jsonvalues_finished(array, failed);
 }

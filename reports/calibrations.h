@@ -14,7 +14,7 @@
 struct month_report;
 
 struct calibrations {
-    struct calibrationuse *items; /* since and until within the month, or its past part */
+    struct calibrationuse *items; /* since and until may lie outside the month */
     size_t count;
 };
 
@@ -22,6 +22,15 @@ struct calibrations {
  * read, or memory is exhausted. */
 bool calibrations_collect(struct ledger *ledger, struct month_report *report);
 void calibrations_clear(struct calibrations *calibrations);
+
+/* USE with since and until within the month, or its past part. */
+struct calibrationuse calibrations_within(const struct month_report *report,
+                                          const struct calibrationuse *use);
+
+/* "openai-api/tcp/chat/2026-11-27/1795788300": service, transport, way of streaming ("." where none
+ * was told), date, and since when it has been in use. No two of a month have the same. */
+#define CALIBRATION_ID_SIZE (sizeof(struct calibrationuse) + 24)
+void calibrations_id(const struct calibrationuse *use, char out[CALIBRATION_ID_SIZE]);
 
 /* One text, such as "openai-api (tcp): calibration of 2026-11-27, n = 12 (from 2026-11-27 14:05)",
  * of the service of that id, or with "." of all; freed by the caller. NULL: there are none. */

@@ -30,7 +30,7 @@ static void put_value(FILE *stream, struct triple value)
 static void put_unit(FILE *stream, const char *unit)
 {
     if (strcmp(unit, "1") != 0)
-        fprintf(stream, " %s", unit);
+        fprintf(stream, " %s", text_unit(unit));
 }
 
 static const struct derived_term *find_term(const struct derived *derived, const char *name,
@@ -157,7 +157,7 @@ static void result_row(const struct html_page *page, enum text_id name, struct t
     fputs("<tr class=\"total\">", page->stream);
     html_row_heading_text(page, name);
     value_cells(page, value);
-    html_text_cell(page, unit);
+    html_text_cell(page, text_unit(unit));
     fputs("<td></td></tr>\n", page->stream);
 }
 
@@ -217,7 +217,7 @@ bool derived_write_html(const struct derived *derived, enum text_language langua
         fputs("<tr>", stream);
         html_row_heading(&page, term->name);
         value_cells(&page, term->value);
-        html_text_cell(&page, term->unit);
+        html_text_cell(&page, text_unit(term->unit));
         origin_cell(&page, term);
         fputs("</tr>\n", stream);
     }

@@ -33,11 +33,6 @@ static const char *unit_of(const char *unit)
     return strcmp(unit, "1") == 0 ? NULL : unit;
 }
 
-static void unit_cell(const struct html_page *page, const char *unit)
-{
-    html_text_cell(page, unit_of(unit) ? unit : "–");
-}
-
 static void triple_cells(const struct html_page *page, struct triple value)
 {
     html_factor_cell(page, value.low);
@@ -99,7 +94,7 @@ static void write_figure(const struct html_page *page, const struct explanation 
         fputs("<tr>", page->stream);
         html_row_heading_text(page, indicator_text(indicator));
         triple_cells(page, month_value(&explanation->figure.totals, indicator));
-        unit_cell(page, month_indicator_unit(indicator));
+        html_unit_cell(page, month_indicator_unit(indicator));
         fputs("<td>", page->stream);
         code(page, name);
         fputs("</td></tr>\n", page->stream);
@@ -260,7 +255,7 @@ static void factor_row(const struct html_page *page, const struct explain_symbol
     html_text_cell(page, meaning_of(page, symbol));
     for (int end = 0; end < ENDS; end++)
         html_factor_cell(page, symbol->values[end]);
-    unit_cell(page, symbol->unit);
+    html_unit_cell(page, symbol->unit);
     fputs("</tr>\n", page->stream);
 }
 
@@ -472,7 +467,7 @@ static void comparison_row(const struct html_page *page, enum month_indicator in
     html_say(page, computation);
     fputs("</td>", page->stream);
     triple_cells(page, month_value(&totals, indicator));
-    unit_cell(page, month_indicator_unit(indicator));
+    html_unit_cell(page, month_indicator_unit(indicator));
     fputs("</tr>\n", page->stream);
 }
 
@@ -538,7 +533,7 @@ static void likely_row(const struct html_page *page, const struct explain_margin
     html_factor_cell(page, margin->likely.p10);
     html_factor_cell(page, margin->likely.central);
     html_factor_cell(page, margin->likely.p90);
-    unit_cell(page, month_indicator_unit(margin->indicator));
+    html_unit_cell(page, month_indicator_unit(margin->indicator));
     fputs("</tr>\n", page->stream);
 }
 
@@ -573,7 +568,7 @@ static void bar_row(const struct html_page *page, const struct explain_margin *m
     fputs("</th>", page->stream);
     html_factor_cell(page, bar->low);
     html_factor_cell(page, bar->high);
-    unit_cell(page, month_indicator_unit(margin->indicator));
+    html_unit_cell(page, month_indicator_unit(margin->indicator));
     if (bar->low > 0)
         text_digits(ratio, sizeof(ratio), page->language, bar->high / bar->low, RATIO_DIGITS);
     html_number_cell(page, ratio);
@@ -597,7 +592,7 @@ static void tornado_table(const struct html_page *page, const struct explain_mar
     }
     html_open_table(page, TEXT_CALCULATOR_TORNADO,
                     TEXT_ARGUMENTS(text_get(page->language, indicator_text(margin->indicator)),
-                                   month_indicator_unit(margin->indicator)));
+                                   text_unit(month_indicator_unit(margin->indicator))));
     for (size_t i = 0; i < COUNT_OF(headings); i++)
         html_column_heading(page, headings[i], NULL);
     html_open_body(page);

@@ -61,7 +61,7 @@ static void put_triple(const struct page *page, struct triple value)
 static void put_unit(const struct page *page, const char *unit)
 {
     if (strcmp(unit, "1") != 0)
-        fprintf(page->stream, " %s", unit);
+        fprintf(page->stream, " %s", text_unit(unit));
 }
 
 /* ---- The figure ---- */

@@ -99,7 +99,8 @@ static void write_coefficient(const struct table *table, enum coefficient_group 
     char name[MONTH_FIGURE_SIZE];
 
     put_value(table->stream, group, coefficient);
-    fprintf(table->stream, "%s | ", strcmp(coefficient->unit, "1") == 0 ? "–" : coefficient->unit);
+    fprintf(table->stream, "%s | ",
+            strcmp(coefficient->unit, "1") == 0 ? "–" : text_unit(coefficient->unit));
     coefficients_name(name, table->factors, group, entry, coefficient->name);
     put_provenance(table->stream, coefficient->provenance, name);
 }

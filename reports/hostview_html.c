@@ -376,7 +376,7 @@ static void write_factors(const struct html_page *page, const struct month_repor
         html_row_heading(page, factor.name);
         html_text_cell(page, meaning ? meaning : text_get(page->language, TEXT_HOST_IDLE_POWER));
         html_factor_cell(page, factor.value);
-        html_text_cell(page, strcmp(factor.unit, "1") == 0 ? "–" : factor.unit);
+        html_unit_cell(page, factor.unit);
         html_provenance_cells(page, factor.provenance);
         html_close_row(page);
     }

@@ -300,6 +300,11 @@ void html_number_cell(const struct html_page *page, const char *number)
     html_close_cell(page);
 }
 
+void html_unit_cell(const struct html_page *page, const char *unit)
+{
+    html_text_cell(page, strcmp(unit, "1") == 0 ? "–" : text_unit(unit));
+}
+
 void html_row_heading(const struct html_page *page, const char *text)
 {
     html_open_row_heading(page);
@@ -321,7 +326,7 @@ static void open_heading(const struct html_page *page, enum text_id id, const ch
     if (unit) {
         html_break(page);
         fputc('(', page->stream);
-        html_text(page, unit);
+        html_text(page, text_unit(unit));
         fputc(')', page->stream);
     }
     html_markup(page, "</th>");

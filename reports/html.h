@@ -93,6 +93,7 @@ void html_close_cell(const struct html_page *page);
 void html_row_heading(const struct html_page *page, const char *text);
 void html_row_heading_text(const struct html_page *page, enum text_id id);
 void html_text_cell(const struct html_page *page, const char *text);
+void html_unit_cell(const struct html_page *page, const char *unit); /* "1": a dash */
 void html_sentence_cell(const struct html_page *page, enum text_id id);
 void html_number_cell(const struct html_page *page, const char *number);
 /* The beginning of such a cell, of the figure that derived_name() names. */

@@ -297,8 +297,9 @@ void month_print_restatement(const struct month_report *report, enum text_langua
  * holds one band per row. */
 struct text_band month_round(const struct month_report *report, const struct month_table *table,
                              enum month_indicator indicator, struct text_band *out);
-/* Decimals of an indicator wherever this report prints it, and its total. */
+/* Decimals of an indicator wherever this report prints it, in what, and its total in that. */
 unsigned month_decimals(const struct month_report *report, enum month_indicator indicator);
+struct text_scale month_scale(const struct month_report *report, enum month_indicator indicator);
 struct text_band month_headline(const struct month_report *report, enum month_indicator indicator);
 
 /* The directions and the total, a line each; all of the report, for a terminal. */

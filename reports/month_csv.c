@@ -227,19 +227,21 @@ void month_csv_restatement(FILE *stream, const struct month_report *report)
     }
 }
 
-/* The id is the service's; times are seconds since 1970 UTC, which are no figures to explain. */
+/* Times are seconds since 1970 UTC, which are no figures to explain. */
 void month_csv_calibrations(FILE *stream, const struct month_report *report)
 {
     for (size_t i = 0; i < report->calibrations.count; i++) {
         const struct calibrationuse *use = &report->calibrations.items[i];
-        char label[sizeof(use->transport) + sizeof(use->source) + 2];
+        const struct calibrationuse within = calibrations_within(report, use);
+        char label[sizeof(use->transport) + sizeof(use->source) + 2], id[CALIBRATION_ID_SIZE];
         char none = grade_letter(GRADE_NONE);
 
         snprintf(label, sizeof(label), "%s: %s", use->transport, use->source);
-        month_csv_record(stream, report, "calibration", use->service, label, "from_s", "s",
-                         triple_exact((double)use->since_s), none, "");
-        month_csv_record(stream, report, "calibration", use->service, label, "until_s", "s",
-                         triple_exact((double)use->until_s), none, "");
+        calibrations_id(use, id);
+        month_csv_record(stream, report, "calibration", id, label, "from_s", "s",
+                         triple_exact((double)within.since_s), none, "");
+        month_csv_record(stream, report, "calibration", id, label, "until_s", "s",
+                         triple_exact((double)within.until_s), none, "");
     }
 }
 

@@ -133,7 +133,7 @@ static void headline_row(const struct html_page *page, enum month_indicator indi
         html_units(page, units[i], values[i] > 0, decimals);
         html_close_cell(page);
     }
-    html_text_cell(page, unit_of(indicator) ? unit_of(indicator) : "–");
+    html_unit_cell(page, month_scale(page->report, indicator).unit);
     html_close_row(page);
 }
 
@@ -842,7 +842,7 @@ static void write_method_factors(const struct html_page *page, enum coefficient_
         html_row_heading(page, coefficient.name);
         html_text_cell(page, meaning ? meaning : UNKNOWN);
         coefficient_cell(page, group, NULL, &coefficient);
-        html_text_cell(page, strcmp(coefficient.unit, "1") == 0 ? "–" : coefficient.unit);
+        html_unit_cell(page, coefficient.unit);
         html_provenance_cells(page, coefficient.provenance);
         html_close_row(page);
     }
@@ -972,7 +972,7 @@ static void zone_row(const struct html_page *page, const struct zone_factors *zo
     html_row_heading(page, zone->id);
     html_sentence_cell(page, name);
     coefficient_cell(page, COEFFICIENTS_ZONE, zone, coefficient);
-    html_text_cell(page, coefficient->unit);
+    html_unit_cell(page, coefficient->unit);
     html_provenance_cells(page, coefficient->provenance);
     html_close_row(page);
 }

@@ -72,7 +72,7 @@ static size_t fill_column(const struct month_report *report, enum text_language 
 
     snprintf(cells[0], CELL_SIZE, "%s",
              indicator == MONTH_REQUESTS ? text_get(language, TEXT_REQUESTS)
-                                         : month_indicator_unit(indicator));
+                                         : text_unit(month_indicator_unit(indicator)));
     for (size_t row = 0; row < table->count; row++)
         fill_cell(cells[row + 1], language, bands[row],
                   month_value(&table->rows[row].totals, indicator), decimals,

@@ -351,6 +351,12 @@ static unsigned decimals_for_rows(const struct month_table *table, enum month_in
     return decimals < most ? decimals : most;
 }
 
+struct text_scale month_scale(const struct month_report *report, enum month_indicator indicator)
+{
+    return text_scale(month_indicator_unit(indicator),
+                      month_value(&report->total, indicator).central);
+}
+
 unsigned month_decimals(const struct month_report *report, enum month_indicator indicator)
 {
     unsigned decimals;
@@ -358,7 +364,10 @@ unsigned month_decimals(const struct month_report *report, enum month_indicator 
     if (is_count(indicator))
         return 0;
     if (indicator == MONTH_GWP_USE || indicator == MONTH_GWP_EMBODIED)
-        indicator = MONTH_GWP; /* which they are parts of, and must add up to */
+        indicator = MONTH_GWP;   /* which they are parts of, and must add up to */
+    if (indicator == MONTH_ADPE) /* in no table of rows, which have one unit for all */
+        return text_decimals(month_scale(report, indicator).per_unit *
+                             month_value(&report->total, indicator).central);
     decimals = text_decimals(month_value(&report->total, indicator).central);
     decimals = decimals_for_rows(&report->directions, indicator, decimals);
     return decimals_for_rows(&report->services, indicator, decimals);
@@ -372,7 +381,9 @@ struct text_band month_headline(const struct month_report *report, enum month_in
     struct text_band band;
 
     if (indicator != MONTH_GWP_USE && indicator != MONTH_GWP_EMBODIED)
-        return text_round(NULL, 0, month_value(&report->total, indicator),
+        return text_round(NULL, 0,
+                          triple_scale(month_value(&report->total, indicator),
+                                       month_scale(report, indicator).per_unit),
                           month_decimals(report, indicator), &band);
     text_round(parts, 2, month_value(&report->total, MONTH_GWP), month_decimals(report, MONTH_GWP),
                bands);

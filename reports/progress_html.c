@@ -26,12 +26,10 @@ static void objective_cell(const struct html_page *page, const struct progress *
 static void objective_row(const struct html_page *page, const struct progress *progress,
                           const struct progress_line *line)
 {
-    const char *unit = month_indicator_unit(line->indicator);
-
     html_open_row(page);
     html_row_heading(page, progress_label(progress, line, page->language));
     html_sentence_cell(page, (enum text_id)(TEXT_REQUESTS + (int)line->indicator));
-    html_text_cell(page, strcmp(unit, "1") == 0 ? "–" : unit);
+    html_unit_cell(page, month_indicator_unit(line->indicator));
     objective_cell(page, progress, line, "objective-budget", true, triple_exact(line->budget));
     objective_cell(page, progress, line, "objective-spent", line->state > PROGRESS_NOT_SHOWN,
                    line->spent);

@@ -103,7 +103,7 @@ static void put_indicator(char out[LABEL_SIZE], enum text_language language,
     if (strcmp(unit, "1") == 0)
         snprintf(out, LABEL_SIZE, "%s", name);
     else
-        snprintf(out, LABEL_SIZE, "%s (%s)", name, unit);
+        snprintf(out, LABEL_SIZE, "%s (%s)", name, text_unit(unit));
 }
 
 /* In the order in which they are told. */

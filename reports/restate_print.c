@@ -105,16 +105,28 @@ static bool sheet_put(struct sheet *sheet, FILE *stream)
 
 /* ---- Numbers ---- */
 
+static double total_of(const struct page *page, enum restate_indicator indicator)
+{
+    const struct restate_line *total = &page->view->total;
+    double recorded = restate_value(&total->recorded, indicator).central;
+
+    return recorded > 0 ? recorded : restate_value(&total->restated, indicator).central;
+}
+
+/* In what all tables tell it. */
+static struct text_scale scale_of(const struct page *page, enum restate_indicator indicator)
+{
+    return text_scale(month_indicator_unit(restate_month_indicator(indicator)),
+                      total_of(page, indicator));
+}
+
 /* One more than for the total alone, so that a small step shows. Parts have those of their sum. */
 static unsigned decimals_of(const struct page *page, enum restate_indicator indicator)
 {
-    const struct restate_line *total = &page->view->total;
     bool is_part = indicator == RESTATE_GWP_USE || indicator == RESTATE_GWP_EMBODIED;
     enum restate_indicator whole = is_part ? RESTATE_GWP : indicator;
-    double recorded = restate_value(&total->recorded, whole).central;
-    double restated = restate_value(&total->restated, whole).central;
 
-    return text_decimals(recorded > 0 ? recorded : restated) + 1;
+    return text_decimals(total_of(page, whole) * scale_of(page, whole).per_unit) + 1;
 }
 
 static int64_t in_units(double value, unsigned decimals)
@@ -163,7 +175,7 @@ static void fill_heading(char *out, const struct page *page, enum restate_indica
 
     snprintf(out, CELL_SIZE, "%.90s (%s)",
              text_get(page->language, (enum text_id)(TEXT_REQUESTS + (int)same)),
-             month_indicator_unit(same));
+             text_unit(scale_of(page, indicator).unit));
 }
 
 /* What explains the row that ends here. */
@@ -230,10 +242,13 @@ static bool put_total(const struct page *page)
     fill_text(next_cell(&sheet), CELL_SIZE, page, TEXT_NAMES);
     for (size_t i = 0; i < COUNT_OF(shown); i++) {
         unsigned decimals = decimals_of(page, shown[i]);
+        double per_unit = scale_of(page, shown[i]).per_unit;
 
         fill_heading(next_cell(&sheet), page, shown[i]);
-        fill_band(next_cell(&sheet), page, restate_value(&total->recorded, shown[i]), decimals);
-        fill_band(next_cell(&sheet), page, restate_value(&total->restated, shown[i]), decimals);
+        fill_band(next_cell(&sheet), page,
+                  triple_scale(restate_value(&total->recorded, shown[i]), per_unit), decimals);
+        fill_band(next_cell(&sheet), page,
+                  triple_scale(restate_value(&total->restated, shown[i]), per_unit), decimals);
         fill_change(next_cell(&sheet), page, total, shown[i]);
         fill_name(next_cell(&sheet), page, "restated", "", total,
                   month_indicator_name(restate_month_indicator(shown[i])));
@@ -250,24 +265,24 @@ static void set_levels(const struct page *page, enum restate_indicator indicator
 {
     const struct restate_view *view = page->view;
     unsigned decimals = decimals_of(page, indicator);
+    double per_unit = scale_of(page, indicator).per_unit;
     double level = restate_value(&view->total.recorded, indicator).central;
 
-    levels[0] = in_units(level, decimals);
+    levels[0] = in_units(level * per_unit, decimals);
     for (int cause = 0; cause < STATEMENT_CAUSES; cause++) {
         level += restate_cause(&view->total, (enum statement_cause)cause, indicator);
-        levels[cause + 1] = in_units(level, decimals);
+        levels[cause + 1] = in_units(level * per_unit, decimals);
     }
     /* The last cause ends there, whatever the order of additions. */
     levels[LEVELS - 1] =
-        in_units(restate_value(&view->total.restated, indicator).central, decimals);
+        in_units(restate_value(&view->total.restated, indicator).central * per_unit, decimals);
 }
 
 static void put_causes_head(const struct page *page, struct sheet *sheet)
 {
     fill_text(next_cell(sheet), CELL_SIZE, page, TEXT_RESTATE_CAUSES);
     for (size_t i = 0; i < COUNT_OF(explained); i++)
-        snprintf(next_cell(sheet), CELL_SIZE, "%s",
-                 month_indicator_unit(restate_month_indicator(explained[i])));
+        snprintf(next_cell(sheet), CELL_SIZE, "%s", text_unit(scale_of(page, explained[i]).unit));
     fill_text(next_cell(sheet), CELL_SIZE, page, TEXT_NAMES);
 }
 
@@ -384,7 +399,7 @@ static void put_table_head(const struct page *page, enum text_id heading, struct
     fill_text(next_cell(sheet), CELL_SIZE, page, heading);
     for (size_t i = 0; i < COUNT_OF(marked); i++) {
         snprintf(next_cell(sheet), CELL_SIZE, "%s (%s)",
-                 month_indicator_unit(restate_month_indicator(marked[i])),
+                 text_unit(month_indicator_unit(restate_month_indicator(marked[i]))),
                  text_get(page->language, TEXT_RESTATE_RECORDED));
         fill_text(next_cell(sheet), CELL_SIZE, page, TEXT_RESTATE_RESTATED);
         fill_text(next_cell(sheet), CELL_SIZE, page, TEXT_RESTATE_CHANGE);

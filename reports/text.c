@@ -149,9 +149,9 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_SHARE] = {{"Part de l'énergie", "Share of energy"}},
     [TEXT_PER_AGENT] = {{"Par agent", "Per agent"}},
     [TEXT_PER_AGENT_NOTE] =
-        {{"Par agent : gCO2e du mois, valeur centrale, divisés par l'effectif déclaré de la "
+        {{"Par agent : gCO₂e du mois, valeur centrale, divisés par l'effectif déclaré de la "
           "direction (qu'il utilise ou non ces services).",
-          "Per agent: gCO2e of the month, central value, divided by the direction's declared "
+          "Per agent: gCO₂e of the month, central value, divided by the direction's declared "
           "headcount (whether or not they use these services)."}},
     [TEXT_HOSTING_SOVEREIGN] = {{"souverain", "sovereign"}},
     [TEXT_HOSTING_EU] = {{"Union européenne", "European Union"}},
@@ -343,13 +343,13 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_HOURLY] =
         {{"À côté, l'électricité utilisée en France heure par heure (RTE, éCO2mix, émissions "
           "directes de "
-          "la production, autre indicateur que le facteur annuel) : {0} kgCO2 ({1} – {2}) pour {3} "
+          "la production, autre indicateur que le facteur annuel) : {0} kgCO₂ ({1} – {2}) pour {3} "
           "kWh, "
           "soit {4} % de l'énergie utilisée en France ; {5} heures connues du mois ; l'usage a eu "
           "lieu à "
           "des heures {6} fois aussi émettrices que la moyenne.",
           "Beside it, electricity used in France hour by hour (RTE, éCO2mix, direct emissions of "
-          "production, another indicator than the yearly factor): {0} kgCO2 ({1} – {2}) for {3} "
+          "production, another indicator than the yearly factor): {0} kgCO₂ ({1} – {2}) for {3} "
           "kWh, "
           "which is {4} % of the energy used in France; {5} hours of the month are known; use took "
           "place at hours that emit {6} times what the mean hour does."}},
@@ -695,11 +695,11 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_RESTATED] =
         {{"Ce mois a été révisé (révision n° {0} du {1}, facteurs du millésime {2}) : énergie {3} "
           "kWh "
-          "au lieu de {4}, eau {5} L au lieu de {6}, gaz à effet de serre {7} kgCO2e au lieu de "
+          "au lieu de {4}, eau {5} L au lieu de {6}, gaz à effet de serre {7} kgCO₂e au lieu de "
           "{8}. "
           "Les chiffres de ce rapport restent ceux qui ont été enregistrés.",
           "This month was restated (statement {0} of {1}, factors of vintage {2}): energy {3} kWh "
-          "instead of {4}, water {5} L instead of {6}, greenhouse gases {7} kgCO2e instead of {8}. "
+          "instead of {4}, water {5} L instead of {6}, greenhouse gases {7} kgCO₂e instead of {8}. "
           "The figures of this report remain those that were recorded."}},
     [TEXT_RESTATE_TITLE] = {{"Révision n° {0} : {1}, avec les facteurs du millésime {2}",
                              "Statement {0}: {1}, restated with the factors of vintage {2}"}},
@@ -999,10 +999,10 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "as answers become many, and counts in the likely range."}},
     [TEXT_EXPLAIN_IMAGES] = {{"Images, en plus du total : {0} images × {1} kWh aux machines ({2} ; "
                               "{3} ; {4} ; qualité {5}) "
-                              "× PUE {6} → {7} kWh et {8} kgCO2e, électricité de la zone {9}.",
+                              "× PUE {6} → {7} kWh et {8} kgCO₂e, électricité de la zone {9}.",
                               "Images, besides the total: {0} images × {1} kWh at the machines "
                               "({2}; {3}; {4}; grade {5}) × "
-                              "PUE {6} → {7} kWh and {8} kgCO2e, electricity of zone {9}."}},
+                              "PUE {6} → {7} kWh and {8} kgCO₂e, electricity of zone {9}."}},
     [TEXT_EXPLAIN_IMAGES_UNKNOWN] = {{"Images : {0}. Aucun chiffre d'impact n'est connu de ce "
                                       "service (services.conf : image_model).",
                                       "Images: {0}. No figure of impact is known of this service "
@@ -1242,7 +1242,7 @@ static const struct sentence sentences[TEXT_COUNT] = {
                                    " on the GPU alone, host and idle machines added"}},
     [TEXT_CALCULATOR_PROVIDER] = {{"hébergeur {0} : PUE {1}, WUE {2} L/kWh",
                                    "provider {0}: PUE {1}, WUE {2} L/kWh"}},
-    [TEXT_CALCULATOR_GRID] = {{"électricité {0} : {1} kgCO2e/kWh", "zone {0}: {1} kgCO2e/kWh"}},
+    [TEXT_CALCULATOR_GRID] = {{"électricité {0} : {1} kgCO₂e/kWh", "zone {0}: {1} kgCO₂e/kWh"}},
     [TEXT_CALCULATOR_METALS] = {{"électricité {0} : {1} kgSb/kWh", "zone {0}: {1} kgSb/kWh"}},
     [TEXT_CALCULATOR_EMBODIED] = {{"fabrication des serveurs", "manufacture of the servers"}},
     [TEXT_CALCULATOR_EWIF] = {{"électricité {0} : EWIF {1} L/kWh", "zone {0}: EWIF {1} L/kWh"}},
@@ -1473,9 +1473,9 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_YEAR_TOTAL_ONLY] = {{"Aucun mois ne publie le détail : seul le total est donné.",
                                "No month publishes the detail: only the total is given."}},
     [TEXT_YEAR_CAPTION_DIRECTIONS] =
-        {{"Par agent : gCO2e des mois montrés, valeur centrale, divisés par l'effectif que "
+        {{"Par agent : gCO₂e des mois montrés, valeur centrale, divisés par l'effectif que "
           "directions.conf déclare aujourd'hui.",
-          "Per agent: gCO2e of the months shown, central value, divided by the headcount "
+          "Per agent: gCO₂e of the months shown, central value, divided by the headcount "
           "that directions.conf declares today."}},
     [TEXT_YEAR_CAPTION_UNITS] =
         {{"Valeurs centrales des mois chiffrés : somme des impacts divisée par celle des "
@@ -1495,10 +1495,10 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_YEAR_RESTATED] =
         {{"Cette année a été révisée (révision n° {0} du {1}, facteurs du millésime {2}) : "
           "énergie {3} kWh au lieu de {4}, eau {5} L au lieu de {6}, gaz à effet de serre "
-          "{7} kgCO2e au lieu de {8}. Les chiffres de ce rapport restent ceux qui ont été "
+          "{7} kgCO₂e au lieu de {8}. Les chiffres de ce rapport restent ceux qui ont été "
           "enregistrés.",
           "This year was restated (statement {0} of {1}, factors of vintage {2}): energy "
-          "{3} kWh instead of {4}, water {5} L instead of {6}, greenhouse gases {7} kgCO2e "
+          "{3} kWh instead of {4}, water {5} L instead of {6}, greenhouse gases {7} kgCO₂e "
           "instead of {8}. The figures of this report stay those that were recorded."}},
     [TEXT_YEAR_EXPLAIN_HOW] =
         {{"D'où vient un chiffre de ces tableaux ? Chacun a un nom, ici « {0} » : l'année, "
@@ -1574,6 +1574,34 @@ enum text_language text_language(const char *name)
 const char *text_language_name(enum text_language language)
 {
     return language_names[language];
+}
+
+const char *text_unit(const char *unit)
+{
+    static const char *const units[][2] = {{"kgCO2e", "kgCO₂e"},
+                                           {"gCO2e", "gCO₂e"},
+                                           {"kgCO2", "kgCO₂"},
+                                           {"kgCO2e/kWh", "kgCO₂e/kWh"},
+                                           {"kgCO2/kWh", "kgCO₂/kWh"}};
+
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+        if (strcmp(unit, units[i][0]) == 0)
+            return units[i][1];
+    return unit;
+}
+
+struct text_scale text_scale(const char *unit, double value)
+{
+    static const struct text_scale scales[] = {
+        {"kgSbeq", 1}, {"gSbeq", 1e3}, {"mgSbeq", 1e6}, {"µgSbeq", 1e9}, {"ngSbeq", 1e12}};
+    size_t i = 0;
+
+    if (strcmp(unit, scales[0].unit) != 0)
+        return (struct text_scale){unit, 1};
+    while (i + 1 < sizeof(scales) / sizeof(scales[0]) && value > 0 &&
+           value * scales[i].per_unit < 1)
+        i++;
+    return scales[i];
 }
 
 const char *text_get(enum text_language language, enum text_id id)

@@ -672,6 +672,17 @@ void text_exact(char *out, size_t size, double value);
 /* What a file says in both languages; ENGLISH where it says nothing in French. */
 const char *text_either(enum text_language language, const char *french, const char *english);
 
+/* UNIT as it is written for people, such as "kgCO₂e"; what programs read keeps "kgCO2e". */
+const char *text_unit(const char *unit);
+
+/* In what people read quantities of UNIT of which VALUE is the greatest: of "kgSbeq" the unit of
+ * which it is 1 or more, such as "µgSbeq", 1e9 to one; else UNIT itself, and 1. */
+struct text_scale {
+    const char *unit;
+    double per_unit;
+};
+struct text_scale text_scale(const char *unit, double value);
+
 /* Columns on a terminal: one per character, which holds for Latin script. */
 size_t text_width(const char *text);
 

@@ -119,7 +119,7 @@ static void put_band(const struct page *page, enum text_id id, struct triple val
 }
 
 static void put_difference(const struct page *page, const struct whatif_sum *sum,
-                           enum month_indicator indicator, unsigned decimals)
+                           enum month_indicator indicator, double per_unit, unsigned decimals)
 {
     struct triple difference = whatif_change_of(sum, indicator);
     enum whatif_verdict verdict = whatif_verdict_of(difference);
@@ -128,7 +128,7 @@ static void put_difference(const struct page *page, const struct whatif_sum *sum
 
     fputs("  ", page->stream);
     put_padded(page, text_get(page->language, TEXT_WHATIF_DIFFERENCE), word_width(page));
-    fill_band(page, absolute, difference, decimals, true);
+    fill_band(page, absolute, triple_scale(difference, per_unit), decimals, true);
     fill_number(page, relative, PERCENT * whatif_relative(sum, indicator), PERCENT_DECIMALS, true);
     fprintf(page->stream, "  %s", absolute);
     if (month_value(&sum->before, indicator).central > 0) {
@@ -143,16 +143,21 @@ static void put_impact(const struct page *page, enum month_indicator indicator)
 {
     const struct whatif *whatif = page->whatif;
     const struct whatif_sum *sum = &whatif->total;
-    unsigned decimals = decimals_of(month_value(&sum->before, indicator).central,
-                                    whatif_change_of(sum, indicator).central);
+    const struct triple before = month_value(&sum->before, indicator);
+    const struct triple after = month_value(&sum->after, indicator);
+    struct text_scale scale = text_scale(month_indicator_unit(indicator),
+                                         before.central > 0 ? before.central : after.central);
+    unsigned decimals = decimals_of(before.central * scale.per_unit,
+                                    whatif_change_of(sum, indicator).central * scale.per_unit);
 
     fprintf(page->stream, "\n%s (%s)\n",
             text_get(page->language, (enum text_id)(TEXT_REQUESTS + (int)indicator)),
-            month_indicator_unit(indicator));
-    put_band(page, TEXT_WHATIF_RECORDED, month_value(&whatif->recorded, indicator), decimals);
-    put_band(page, TEXT_WHATIF_BEFORE, month_value(&sum->before, indicator), decimals);
-    put_band(page, TEXT_WHATIF_AFTER, month_value(&sum->after, indicator), decimals);
-    put_difference(page, sum, indicator, decimals);
+            text_unit(scale.unit));
+    put_band(page, TEXT_WHATIF_RECORDED,
+             triple_scale(month_value(&whatif->recorded, indicator), scale.per_unit), decimals);
+    put_band(page, TEXT_WHATIF_BEFORE, triple_scale(before, scale.per_unit), decimals);
+    put_band(page, TEXT_WHATIF_AFTER, triple_scale(after, scale.per_unit), decimals);
+    put_difference(page, sum, indicator, scale.per_unit, decimals);
 }
 
 static void put_activity(const struct page *page, enum month_indicator indicator)
@@ -206,7 +211,7 @@ static void put_change(const struct page *page, const struct whatif_sum *sum,
     band out;
 
     fill_band(page, out, difference, text_decimals(fabs(difference.central)), true);
-    fprintf(page->stream, "    %s %s  → %s\n", out, month_indicator_unit(indicator),
+    fprintf(page->stream, "    %s %s  → %s\n", out, text_unit(month_indicator_unit(indicator)),
             text_get(page->language, verdict_text(whatif_verdict_of(difference))));
 }
 
@@ -271,7 +276,7 @@ static void put_use(const struct page *page, const struct whatif_row *row,
 
         fill_band(page, out, value, text_decimals(value.central), false);
         fprintf(page->stream, "%s%s %s", i > 0 ? " ; " : " ", out,
-                month_indicator_unit(headline[i]));
+                text_unit(month_indicator_unit(headline[i])));
     }
     fputc('\n', page->stream);
 }

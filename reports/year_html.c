@@ -422,7 +422,7 @@ static void compared_row(const struct html_page *page, const struct year_compari
 {
     html_open_row(page);
     html_row_heading_text(page, of->text);
-    html_text_cell(page, strcmp(of->unit, "1") == 0 ? UNKNOWN : of->unit);
+    html_unit_cell(page, of->unit);
     compared_cell(page, "compared", of->indicator, of->value);
     compared_cell(page, "compared-before", of->indicator, of->before);
     if (isnan(of->change_percent)) {

@@ -28,7 +28,7 @@ static void put_value(FILE *stream, enum text_language language, const struct ye
     char number[TEXT_NUMBER_SIZE];
 
     text_number(number, sizeof(number), language, value, is_count ? 0 : text_decimals(value));
-    fprintf(stream, " %s%s%s", number, is_count ? "" : " ", is_count ? "" : of->unit);
+    fprintf(stream, " %s%s%s", number, is_count ? "" : " ", is_count ? "" : text_unit(of->unit));
 }
 
 /* "Energy: 12.3 kWh; A year earlier: 10.1 kWh; Change (%): +21.8", with names. */

@@ -747,7 +747,7 @@ static void tells_people_where_figures_come_from(void **state)
     static const char *const english[] = {
         "tokens_out 250",
         "computed at openai, method A",
-        "kgCO2e\n",
+        "kgCO₂e\n",
         "embodied",
         "FRA-EDF, water, use",
         "FRA, greenhouse gas",

@@ -600,6 +600,7 @@ static const struct broken broken[] = {
     {SERVICE("id = \"A B\";\n" PLAIN "estimator = \"e1\"; " HOST("a.com")), 4, "id must be made"},
     {SERVICE("id = \"\";\n" PLAIN "estimator = \"e1\"; " HOST("a.com")), 4, "id must be made"},
     {SERVICE("id = \"../a\";\n" PLAIN "estimator = \"e1\"; " HOST("a.com")), 4, "id must be made"},
+    {SERVICE("id = \"other\";\n" PLAIN "estimator = \"e1\"; " HOST("a.com")), 4, "is reserved"},
     {SERVICE("id = \"a\"; label = \"L\"; operator = \"O\";\ncountry = \"fr\"; hosting = \"eu\";\n"
              "modality = [ \"text\" ]; estimator = \"e1\"; " HOST("a.com")),
      5, "country must be two capital letters"},

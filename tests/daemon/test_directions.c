@@ -378,6 +378,7 @@ static const struct {
     {TWO("code = \"../x\";"), 4, "code must be made of letters"},
     {TWO("code = \"unassigned\";"), 4, "this code is reserved"},
     {TWO("code = \"Unassigned\";"), 4, "this code is reserved"},
+    {TWO("code = \"other\";"), 4, "this code is reserved"},
     {TWO("code = \"ABCDEFGHIJKLMNOPQRSTUVWX\";"), 4, "code is longer than 23 characters"},
     {TWO("code = \"B\"; prefixes = [\n\"10.0.0.0/8\" ];"), 5,
      "duplicate prefix 10.0.0.0/8: listed by direction A and by direction B"},

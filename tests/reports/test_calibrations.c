@@ -141,7 +141,10 @@ static void json_has_the_same(void **state)
     json_t *array, *first;
 
     (void)state;
-    note("openai-api quic 2026-09-01", OCTOBER + HOUR_S, 0, "n = 20");
+    assert_int_equal(
+        ledger_set_fact(ledger, "calibration_used openai-api quic 2026-09-01 1790809200 responses",
+                        "- n = 20"),
+        LEDGER_OK);
     note("mistral-api tcp 2026-09-01", OCTOBER - 60, 0, "n = 12");
     assert_true(calibrations_collect(ledger, &report));
     array = calibrations_json(&report, "openai-api");
@@ -149,6 +152,7 @@ static void json_has_the_same(void **state)
     first = json_array_get(array, 0);
     assert_string_equal(json_string_value(json_object_get(first, "service")), "openai-api");
     assert_string_equal(json_string_value(json_object_get(first, "transport")), "quic");
+    assert_string_equal(json_string_value(json_object_get(first, "regime")), "responses");
     assert_string_equal(json_string_value(json_object_get(first, "source")), "n = 20");
     assert_string_equal(json_string_value(json_object_get(first, "from")),
                         "2026-10-01T01:00:00+02:00");
@@ -157,6 +161,7 @@ static void json_has_the_same(void **state)
     json_decref(array);
     array = calibrations_json(&report, MONTH_ALL);
     assert_int_equal(json_array_size(array), 2);
+    assert_true(json_is_null(json_object_get(json_array_get(array, 0), "regime")));
     json_decref(array);
 }
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "tests/reports/readable.h"
 #include "tests/reports/year.h"
 
 /* Each figure that a report names is computed again from its terms, to the last bit. */
@@ -392,6 +393,33 @@ static void writes_all_formats(void **state)
     progress_free(progress);
 }
 
+static void units_are_those_of_who_reads(void **state)
+{
+    struct progress *progress;
+    struct month_report *report;
+
+    (void)state;
+    three_months();
+    report = report_with_progress("2026-04", &progress);
+    for (int for_people = 0; for_people <= 1; for_people++) {
+        struct derived *derived = explain(report, "2026-04/@per-request/./gwp_gco2e");
+        char *text = NULL;
+        size_t size = 0;
+        FILE *stream = open_memstream(&text, &size);
+
+        assert_true(for_people ? derived_write_text(derived, LANGUAGE_FR, stream) &&
+                                     derived_write_html(derived, LANGUAGE_FR, stream)
+                               : derived_write_json(derived, stream));
+        fclose(stream);
+        assert_non_null(strstr(text, for_people ? "<td>gCO₂e</td>" : "\"kgCO2e\""));
+        readable_assert(text, for_people);
+        free(text);
+        derived_free(derived);
+    }
+    month_free(report);
+    progress_free(progress);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -405,6 +433,7 @@ int main(void)
         TEST(what_is_folded_is_not_said_to_lack_its_random_part),
         TEST(what_is_not_shown_is_refused),
         TEST(writes_all_formats),
+        TEST(units_are_those_of_who_reads),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

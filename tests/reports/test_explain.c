@@ -17,6 +17,7 @@
 #include "reports/symbols.h"
 #include "reports/units.h"
 #include "tests/reports/formula.h"
+#include "tests/reports/readable.h"
 #include "tests/reports/world.h"
 
 #define OCTOBER 1790805600            /* 2026-10-01 00:00 Europe/Paris */
@@ -185,6 +186,7 @@ static char *written(const struct explanation *explanation, enum format format)
         assert_true(
             explain_write_text(explanation, format == TEXT_FR ? LANGUAGE_FR : LANGUAGE_EN, stream));
     fclose(stream);
+    readable_assert(text, format != JSON);
     return text;
 }
 

@@ -13,6 +13,7 @@
 #include "reports/symbols.h"
 #include "tests/reports/formula.h"
 #include "tests/reports/hostworld.h"
+#include "tests/reports/readable.h"
 
 #define HYBRID                                                                                     \
     "sharing = ( { from = \"2026-01\"; key = \"hybrid\"; usage_share = 0.5; entitlement = (\n"     \
@@ -286,6 +287,7 @@ static char *written(const struct explanation *explanation, const char *format)
     else
         assert_true(explain_write_text(explanation, LANGUAGE_EN, stream));
     fclose(stream);
+    readable_assert(text, strcmp(format, "json") != 0);
     return text;
 }
 

@@ -13,7 +13,9 @@
 #include "daemon/metrics.h"
 #include "reports/hostview.h"
 #include "reports/monthsums.h"
+#include "tests/reports/csv.h"
 #include "tests/reports/hostworld.h"
+#include "tests/reports/readable.h"
 #include "tests/reports/unnamed.h"
 #include "tests/reports/workbook.h"
 
@@ -476,7 +478,7 @@ static char *written(const struct month_report *report, const char *format)
     FILE *stream = open_memstream(&text, &size);
 
     if (strcmp(format, "csv") == 0)
-        assert_true(month_write_csv(report, stream));
+        csv_month(report, stream);
     else if (strcmp(format, "json") == 0)
         assert_true(month_write_json(report, stream));
     else if (strcmp(format, "text") == 0)
@@ -486,6 +488,7 @@ static char *written(const struct month_report *report, const char *format)
     else
         assert_true(month_write_html(report, format, NULL, 0, stream));
     fclose(stream);
+    readable_assert(text, strcmp(format, "csv") != 0 && strcmp(format, "json") != 0);
     unnamed(text);
     return text;
 }

@@ -18,6 +18,8 @@
 
 #include "reports/units.h"
 #include "tests/daemon/scratchsql.h"
+#include "tests/reports/csv.h"
+#include "tests/reports/readable.h"
 #include "tests/reports/unnamed.h"
 #include "tests/reports/workbook.h"
 #include "tests/reports/world.h"
@@ -192,7 +194,7 @@ static char *written(const struct month_report *report, enum format format)
     FILE *stream = open_memstream(&text, &size);
 
     if (format == CSV)
-        assert_true(month_write_csv(report, stream));
+        csv_month(report, stream);
     else if (format == JSON)
         assert_true(month_write_json(report, stream));
     else if (format == TERMINAL)
@@ -203,6 +205,7 @@ static char *written(const struct month_report *report, enum format format)
         assert_true(month_write_html(report, format == HTML_FR ? "fr" : "en",
                                      format == HTML_FR ? svg : NULL, strlen(svg), stream));
     fclose(stream);
+    readable_assert(text, format != CSV && format != JSON);
     if (format == HTML_FR || format == HTML_EN)
         unnamed(text);
     return text;
@@ -1263,6 +1266,28 @@ static void writes_csv_of_eleven_columns(void **state)
     month_free(report);
 }
 
+/* Of a month's antimony, some 1e-8 kg, nobody reads the zeros; programs get the kilograms. */
+static void antimony_is_told_in_a_fitting_unit(void **state)
+{
+    static const char *const row[] = {
+        [HTML_FR] = "<td class=\"n\">24,7</td><td class=\"n\">49,3</td><td class=\"n\">74,0</td>"
+                    "<td>µgSbeq</td></tr>",
+        [HTML_EN] = "<td class=\"n\">24.7</td><td class=\"n\">49.3</td><td class=\"n\">74.0</td>"
+                    "<td>µgSbeq</td></tr>",
+        [CSV] = "adpe_kgsb,kgSbeq,2.466",
+    };
+    struct world *world = *state;
+    struct month_report *report;
+
+    use(world, FIRST_NOON, 1, 0, 1, 10);
+    cover(world, OCTOBER, 60);
+    report = build(world);
+    report->total.impact.adpe_kgsb = (struct triple){2.466e-8, 4.932e-8, 7.398e-8};
+    for (int format = HTML_FR; format <= CSV; format++)
+        assert_true(contains(report, (enum format)format, row[format]));
+    month_free(report);
+}
+
 /* In which part of the month, of services that it shows; nothing that is folded. */
 static void calibrations_are_cited_in_every_form(void **state)
 {
@@ -1273,11 +1298,14 @@ static void calibrations_are_cited_in_every_form(void **state)
         [HTML_EN] = {"chatgpt-web (tcp): calibration of 2026-09-30, n = 20 (from 2026-10-10 12:00 "
                      "until 2026-10-20 12:00)",
                      "mistral-web (quic): calibration of 2026-09-01, n = 20."},
-        [CSV] = {"2026-10,calibration,chatgpt-web,\"tcp: calibration of 2026-09-30, n = "
+        [CSV] = {"2026-10,calibration,chatgpt-web/tcp/./2026-09-30/1791626400,\"tcp: calibration "
+                 "of 2026-09-30, n = "
                  "20\",from_s,s,1791626400,1791626400,1791626400,-,\n",
-                 "2026-10,calibration,chatgpt-web,\"tcp: calibration of 2026-09-30, n = "
+                 "2026-10,calibration,chatgpt-web/tcp/./2026-09-30/1791626400,\"tcp: calibration "
+                 "of 2026-09-30, n = "
                  "20\",until_s,s,1792490400,1792490400,1792490400,-,\n",
-                 "2026-10,calibration,mistral-web,\"quic: calibration of 2026-09-01, n = "
+                 "2026-10,calibration,mistral-web/quic/./2026-09-01/1780000000,\"quic: calibration "
+                 "of 2026-09-01, n = "
                  "20\",from_s,s,1790805600,1790805600,1790805600,-,\n"},
         [JSON] = {"\"source\": \"calibration of 2026-09-30, n = 20\",\n      \"from\": "
                   "\"2026-10-10T12:00:00+02:00\",\n      \"until\": "
@@ -1313,6 +1341,47 @@ static void calibrations_are_cited_in_every_form(void **state)
         assert_null(strstr(text, "n = 99"));
         free(text);
     }
+    month_free(report);
+}
+
+/* One that took another's place, one of another way of streaming, one that came back, and one of
+ * the same day and way that a capture was replayed with: none is lost among the others. */
+static void calibrations_of_one_service_are_told_apart(void **state)
+{
+    static const char *const facts[][2] = {
+        {"chatgpt-web tcp 2026-09-01 1780000000 text", "1791626400 same"},
+        {"chatgpt-web tcp 2026-09-01 1780000060 text", "1790809200 replayed"},
+        {"chatgpt-web tcp 2026-09-01 1792490400 text", "- same"},
+        {"chatgpt-web tcp 2026-09-30 1791626400 text", "1792490400 same"},
+        {"chatgpt-web tcp 2026-09-30 1791626400 work", "- same"},
+        {"chatgpt-web quic 2026-09-30 1791626400", "- same"},
+    };
+    static const char *const ids[] = {
+        "tcp/text/2026-09-01/1780000000,tcp: same,from_s,s,1790805600,",
+        "tcp/text/2026-09-01/1780000060,tcp: replayed,until_s,s,1790809200,",
+        "tcp/text/2026-09-01/1792490400,tcp: same,from_s,s,1792490400,",
+        "tcp/text/2026-09-30/1791626400,tcp: same,until_s,s,1792490400,",
+        "tcp/work/2026-09-30/1791626400,tcp: same,from_s,s,1791626400,",
+        "quic/./2026-09-30/1791626400,quic: same,from_s,s,1791626400,",
+    };
+    struct world *world = *state;
+    struct month_report *report;
+    char name[100], *text;
+
+    use(world, FIRST_NOON, 1, 0, 1, 10);
+    cover(world, OCTOBER, 60);
+    for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
+        snprintf(name, sizeof(name), "calibration_used %s", facts[i][0]);
+        assert_int_equal(ledger_set_fact(world->ledger, name, facts[i][1]), LEDGER_OK);
+    }
+    report = build(world);
+    text = written(report, CSV);
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        snprintf(name, sizeof(name), "\n2026-10,calibration,chatgpt-web/%s", ids[i]);
+        if (!strstr(text, name))
+            fail_msg("not there: %s", name);
+    }
+    free(text);
     month_free(report);
 }
 
@@ -1970,7 +2039,9 @@ int main(void)
         TEST(escapes_labels),
         TEST(writes_json_at_full_precision),
         TEST(writes_csv_of_eleven_columns),
+        TEST(antimony_is_told_in_a_fitting_unit),
         TEST(calibrations_are_cited_in_every_form),
+        TEST(calibrations_of_one_service_are_told_apart),
         TEST(writes_well_formed_html),
         TEST(writes_no_address),
         TEST(states_factors_and_vintage),

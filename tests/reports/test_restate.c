@@ -16,6 +16,8 @@
 #include "reports/derived.h"
 #include "reports/year.h"
 #include "tests/daemon/scratchsql.h"
+#include "tests/reports/csv.h"
+#include "tests/reports/readable.h"
 #include "tests/reports/world.h"
 
 #define OCTOBER               INT64_C(1790805600)   /* 2026-10-01 00:00 Europe/Paris */
@@ -1032,6 +1034,7 @@ static char *written(const struct restate_view *view, enum format format)
         assert_true(
             restate_write_text(view, format == TEXT_FR ? LANGUAGE_FR : LANGUAGE_EN, stream));
     fclose(stream);
+    readable_assert(text, format != TSV && format != JSON);
     return text;
 }
 
@@ -1115,6 +1118,19 @@ static void what_rounds_to_nothing_is_not_nothing(void **state)
     statement_free(statement);
 }
 
+/* In milligrams, of which there are a few. */
+static void assert_antimony(const struct restate_view *view)
+{
+    const struct triple recorded = restate_value(&view->total.recorded, RESTATE_ADPE);
+    char words[100];
+
+    snprintf(words, sizeof(words), " (mgSbeq)     %.3f (%.3f–%.3f) ", 1e6 * recorded.central,
+             1e6 * recorded.low, 1e6 * recorded.high);
+    assert_contains(view, TEXT_EN, words);
+    assert_contains(view, TEXT_EN, "  kgCO₂e  mgSbeq  ");
+    assert_contains(view, TSV, "\tadpe_kgsb\tkgSbeq\t");
+}
+
 static void a_statement_is_written(void **state)
 {
     struct world *world = *state;
@@ -1141,6 +1157,7 @@ static void a_statement_is_written(void **state)
     assert_contains(view, TEXT_EN, "ChatGPT");
     assert_contains(view, JSON, "\"tokens_out_random_sigma\": 0.0");
     assert_contains(view, TSV, "\tservice\tchatgpt-web\tChatGPT\tgwp_kgco2e\tkgCO2e\t");
+    assert_antimony(view);
     assert_table(view);
     assert_json(view);
     restate_view_free(view);
@@ -1182,7 +1199,7 @@ static void the_report_tells_of_it(void **state)
                 1.05 * report->total.impact.gwp_use_kgco2e.central);
     stream = open_memstream(&text, &size);
     assert_true(month_write_html(report, "en", NULL, 0, stream));
-    assert_true(month_write_csv(report, stream));
+    csv_month(report, stream);
     assert_true(month_write_json(report, stream));
     month_print(report, "en", stream);
     fclose(stream);

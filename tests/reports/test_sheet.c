@@ -274,8 +274,8 @@ static void speaks_two_languages(void **state)
     (void)state;
     assert_int_equal(workbook_sheet(french, "Synthèse"), 1);
     assert_int_equal(workbook_sheet(english, "Summary"), 1);
-    assert_non_null(strstr(french, "Gaz à effet de serre\n(kgCO2e)\nBas<"));
-    assert_non_null(strstr(english, "Greenhouse gases\n(kgCO2e)\nLow<"));
+    assert_non_null(strstr(french, "Gaz à effet de serre\n(kgCO₂e)\nBas<"));
+    assert_non_null(strstr(english, "Greenhouse gases\n(kgCO₂e)\nLow<"));
     assert_null(strstr(english, "Gaz à"));
     free(french);
     free(english);

@@ -146,6 +146,26 @@ static void keeps_three_significant_digits(void **state)
     assert_int_equal(text_decimals(NAN), 0);
 }
 
+static void assert_scale(const char *unit, double value, const char *expected, double per_unit)
+{
+    struct text_scale scale = text_scale(unit, value);
+
+    assert_string_equal(scale.unit, expected);
+    assert_true(scale.per_unit == per_unit);
+}
+
+static void antimony_is_1_or_more_of_its_unit(void **state)
+{
+    (void)state;
+    assert_scale("kgSbeq", 1, "kgSbeq", 1);
+    assert_scale("kgSbeq", 0.5, "gSbeq", 1e3);
+    assert_scale("kgSbeq", 2e-6, "mgSbeq", 1e6);
+    assert_scale("kgSbeq", 3.74e-8, "µgSbeq", 1e9);
+    assert_scale("kgSbeq", 1e-20, "ngSbeq", 1e12);
+    assert_scale("kgSbeq", 0, "kgSbeq", 1);
+    assert_scale("kWh", 1e-9, "kWh", 1);
+}
+
 static void assert_said(enum text_language language, enum text_id id, const char *const *arguments,
                         const char *expected)
 {
@@ -414,6 +434,7 @@ int main(void)
         cmocka_unit_test(what_rounds_to_nothing_is_not_nothing),
         cmocka_unit_test(writes_factors_and_exact_values),
         cmocka_unit_test(keeps_three_significant_digits),
+        cmocka_unit_test(antimony_is_1_or_more_of_its_unit),
         cmocka_unit_test(sets_the_spaces_of_french),
         cmocka_unit_test(has_the_signs_of_english),
         cmocka_unit_test(escapes),

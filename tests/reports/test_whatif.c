@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "tests/reports/readable.h"
 #include "tests/reports/world.h"
 
 #define OCTOBER   1790805600            /* 2026-10-01 00:00 Europe/Paris */
@@ -920,6 +921,7 @@ static char *written(const struct whatif *whatif, enum format format)
         assert_true(
             whatif_write_text(whatif, format == TEXT_FR ? LANGUAGE_FR : LANGUAGE_EN, stream));
     fclose(stream);
+    readable_assert(text, format != TSV && format != JSON);
     return text;
 }
 
@@ -932,6 +934,22 @@ static void assert_written(const struct whatif *whatif, enum format format, cons
     free(text);
 }
 
+/* In micrograms, of which there are some hundreds. */
+static void assert_antimony(const struct whatif *whatif)
+{
+    const struct triple before = month_value(&whatif->total.before, MONTH_ADPE);
+    char words[200];
+
+    snprintf(words, sizeof(words),
+             " (µgSbeq)\n  recorded    %.1f (%.1f to %.1f)\n  recomputed  %.1f (%.1f to %.1f)\n",
+             1e9 * before.central, 1e9 * before.low, 1e9 * before.high, 1e9 * before.central,
+             1e9 * before.low, 1e9 * before.high);
+    assert_written(whatif, TEXT_EN, words);
+    snprintf(words, sizeof(words), "\n  difference  %.1f (",
+             1e9 * whatif_change_of(&whatif->total, MONTH_ADPE).central);
+    assert_written(whatif, TEXT_EN, words);
+}
+
 static void texts_say_what_matters(void **state)
 {
     struct world *world = *state;
@@ -939,6 +957,7 @@ static void texts_say_what_matters(void **state)
 
     use_some(world);
     whatif = answer(world, "--move chatgpt-web=local:50% --model " SMALL);
+    assert_antimony(whatif);
     assert_written(whatif, TEXT_EN, "What if? October 2026");
     assert_written(whatif, TEXT_EN, "--move chatgpt-web=local:50%");
     assert_written(whatif, TEXT_EN, "a server of our own, 50.0 % of requests (50.0)");

@@ -14,12 +14,12 @@
 
 #include "reports/derived.h"
 #include "tests/daemon/scratchsql.h"
+#include "tests/reports/csv.h"
+#include "tests/reports/readable.h"
 #include "tests/reports/workbook.h"
 #include "tests/reports/year.h"
 
-#define COVERED   600 /* minutes of a month */
-#define FIELDS    11
-#define LINE_SIZE 1000
+#define COVERED 600 /* minutes of a month */
 
 static struct world world;
 static struct year_report *year;
@@ -109,7 +109,7 @@ static char *written(enum format format)
     if (format == HTML_FR || format == HTML_EN)
         assert_true(year_write_html(year, format == HTML_FR ? "fr" : "en", stream));
     else if (format == CSV)
-        assert_true(year_write_csv(year, stream));
+        csv_year(year, stream);
     else if (format == JSON)
         assert_true(year_write_json(year, stream));
     else if (format == SHEET)
@@ -117,6 +117,7 @@ static char *written(enum format format)
     else
         year_print(year, format == LINES_FR ? "fr" : "en", stream);
     fclose(stream);
+    readable_assert(text, format != CSV && format != JSON);
     return text;
 }
 
@@ -142,49 +143,21 @@ static void assert_says_nowhere(const char *words)
 
 /* ---- CSV, read again ---- */
 
-typedef char record[FIELDS][LINE_SIZE];
-
-/* One line, RFC 4180; returns where the next one begins. */
-static const char *read_record(const char *text, record fields, size_t *count)
-{
-    bool quoted = false;
-    size_t used = 0;
-
-    *count = 0;
-    memset(fields, 0, sizeof(record));
-    for (; *text && (quoted || *text != '\n'); text++) {
-        if (*text == '"' && quoted && text[1] == '"')
-            fields[*count][used++] = *text++;
-        else if (*text == '"')
-            quoted = !quoted;
-        else if (*text == ',' && !quoted) {
-            ++*count;
-            used = 0;
-            assert_in_range(*count, 0, FIELDS - 1);
-        } else
-            fields[*count][used++] = *text;
-        assert_in_range(used, 0, LINE_SIZE - 2);
-    }
-    ++*count;
-    return *text ? text + 1 : text;
-}
-
-enum { YEAR, SCOPE, ID, LABEL, INDICATOR, UNIT, LOW, CENTRAL, HIGH, GRADE, FIGURE };
-
 /* What the CSV says; fails where it does not. */
 static struct triple csv_value(const char *scope, const char *id, const char *indicator)
 {
     char *text = written(CSV);
     struct triple value = {NAN, NAN, NAN};
-    record fields;
+    csv_record fields;
     size_t count;
 
     for (const char *at = text; *at;) {
-        at = read_record(at, fields, &count);
-        if (strcmp(fields[SCOPE], scope) == 0 && strcmp(fields[ID], id) == 0 &&
-            strcmp(fields[INDICATOR], indicator) == 0)
-            value = (struct triple){strtod(fields[LOW], NULL), strtod(fields[CENTRAL], NULL),
-                                    strtod(fields[HIGH], NULL)};
+        at = csv_read(at, fields, &count);
+        if (strcmp(fields[CSV_SCOPE], scope) == 0 && strcmp(fields[CSV_ID], id) == 0 &&
+            strcmp(fields[CSV_INDICATOR], indicator) == 0)
+            value =
+                (struct triple){strtod(fields[CSV_LOW], NULL), strtod(fields[CSV_CENTRAL], NULL),
+                                strtod(fields[CSV_HIGH], NULL)};
     }
     free(text);
     if (isnan(value.central))
@@ -290,28 +263,28 @@ static void assert_terms(const struct derived *derived)
 static size_t explain_all(void)
 {
     char *text = written(CSV);
-    record fields;
+    csv_record fields;
     size_t count, records = 0;
-    const char *at = read_record(text, fields, &count);
+    const char *at = csv_read(text, fields, &count);
 
     while (*at) {
         struct triple value;
 
-        at = read_record(at, fields, &count);
-        value = (struct triple){strtod(fields[LOW], NULL), strtod(fields[CENTRAL], NULL),
-                                strtod(fields[HIGH], NULL)};
-        if (is_of_year(fields[FIGURE])) {
-            struct derived *derived = explain(fields[FIGURE]);
+        at = csv_read(at, fields, &count);
+        value = (struct triple){strtod(fields[CSV_LOW], NULL), strtod(fields[CSV_CENTRAL], NULL),
+                                strtod(fields[CSV_HIGH], NULL)};
+        if (is_of_year(fields[CSV_FIGURE])) {
+            struct derived *derived = explain(fields[CSV_FIGURE]);
 
             if (!derived->agrees)
                 fail_msg("%s is recomputed as %.17g: %s", derived->name,
                          derived->recomputed.central, derived->formula);
-            assert_string_equal(derived->unit, fields[UNIT]);
+            assert_string_equal(derived->unit, fields[CSV_UNIT]);
             assert_same(derived->value, value);
             assert_terms(derived);
             derived_free(derived);
         } else {
-            assert_same(explained_of_month(fields[FIGURE]), value);
+            assert_same(explained_of_month(fields[CSV_FIGURE]), value);
         }
         records++;
     }
@@ -764,7 +737,7 @@ static void compare_json(const json_t *value, const char *csv, size_t *count)
     size_t i;
 
     if (id && json_object_get(value, "central")) {
-        char line[LINE_SIZE], number[TEXT_NUMBER_SIZE];
+        char line[CSV_CELL_SIZE], number[TEXT_NUMBER_SIZE];
 
         text_exact(number, sizeof(number), json_real_value(json_object_get(value, "central")));
         snprintf(line, sizeof(line), ",%s\n", id);
@@ -870,14 +843,14 @@ static void assert_conforms(const char *path, const char *csv)
 {
     json_t *schema = json_load_file(path, 0, NULL);
     const json_t *list = json_object_get(schema, "fields");
-    record fields;
+    csv_record fields;
     size_t count;
-    const char *at = read_record(csv, fields, &count);
+    const char *at = csv_read(csv, fields, &count);
 
     assert_non_null(schema);
-    assert_int_equal(json_array_size(list), FIELDS);
-    assert_int_equal(count, FIELDS);
-    for (size_t i = 0; i < FIELDS; i++) {
+    assert_int_equal(json_array_size(list), CSV_FIELDS);
+    assert_int_equal(count, CSV_FIELDS);
+    for (size_t i = 0; i < CSV_FIELDS; i++) {
         const json_t *field = json_array_get(list, i);
 
         assert_string_equal(json_string_value(json_object_get(field, "name")), fields[i]);
@@ -885,30 +858,13 @@ static void assert_conforms(const char *path, const char *csv)
         assert_non_null(json_object_get(field, "description"));
     }
     while (*at) {
-        at = read_record(at, fields, &count);
-        assert_int_equal(count, FIELDS);
-        for (size_t i = 0; i < FIELDS; i++)
+        at = csv_read(at, fields, &count);
+        assert_int_equal(count, CSV_FIELDS);
+        for (size_t i = 0; i < CSV_FIELDS; i++)
             assert_cell(json_array_get(list, i), fields[i]);
     }
-    assert_explains_codes(json_array_get(list, INDICATOR));
+    assert_explains_codes(json_array_get(list, CSV_INDICATOR));
     json_decref(schema);
-}
-
-/* No two records have the same key. */
-static void assert_keyed(const char *csv)
-{
-    for (const char *line = strchr(csv, '\n') + 1; *line; line = strchr(line, '\n') + 1) {
-        record own, other;
-        size_t count;
-
-        read_record(line, own, &count);
-        for (const char *at = strchr(line, '\n') + 1; *at;) {
-            at = read_record(at, other, &count);
-            if (strcmp(own[SCOPE], other[SCOPE]) == 0 && strcmp(own[ID], other[ID]) == 0 &&
-                strcmp(own[INDICATOR], other[INDICATOR]) == 0)
-                fail_msg("twice: %s %s %s", own[SCOPE], own[ID], own[INDICATOR]);
-        }
-    }
 }
 
 /* The year's total is the sum of its months, of directions and of services. */
@@ -941,14 +897,13 @@ static void what_is_published_conforms_to_its_schema(void **state)
     year_objectives(&world, "{ year = 2026; energy_kwh = 100; source = \"s\"; }");
     build(2026);
     text = written(CSV);
-    assert_conforms(IAGMETER_SOURCE_ROOT "/docs/schema-year.json", text);
-    assert_keyed(text);
+    assert_conforms(CSV_SCHEMA "year.json", text);
     free(text);
     world_report(&world, "2026-02", after(2026));
     stream = open_memstream(&text, &size);
-    assert_true(month_write_csv(world.report, stream));
+    csv_month(world.report, stream);
     fclose(stream);
-    assert_conforms(IAGMETER_SOURCE_ROOT "/docs/schema-month.json", text);
+    assert_conforms(CSV_SCHEMA "month.json", text);
     free(text);
 }
 

@@ -256,11 +256,15 @@ function readNumber(text) {
 /* Shares are printed in percent. */
 const IS_SHARE = /\/@coverage-proportion\/|_share$|_sigma$|\/@shares\//;
 
-function compareText(where, name, end, text) {
+/* Antimony is printed in the unit that its row states, whatever unit of the figure explain tells. */
+const PER_KG = { kg: 1, g: 1e3, mg: 1e6, 'µg': 1e9, ng: 1e12 };
+const perUnit = (row) => PER_KG[row.match(/>([mµnk]?g)Sbeq</)?.[1]] ?? 1;
+
+function compareText(where, name, end, text, scale = 1) {
     const theirs = explained(name);
     if (!theirs) return;
     const { value, step, under } = readNumber(text);
-    const wanted = theirs[end] * (IS_SHARE.test(name) ? 100 : 1);
+    const wanted = theirs[end] * (IS_SHARE.test(name) ? 100 : scale);
     /* Columns are rounded so that they add up: less than one unit in the centre, less than two at the ends; a
      * mixture never reads 0 or 100 %, and what was covered is cut, not rounded. */
     const off = Math.abs(value - wanted) / step;
@@ -306,7 +310,7 @@ function walkPage() {
             if (inside(({ element, kind }) => SKIPPED.test(element) || kind === 'sources' || kind === 'factors' || kind === 'organisation')) continue;
             if (named?.element === 'tr' && stack.at(-1).kind === 'n') {
                 found.html++;
-                compareText(where, named.name, ENDS[rowEnd++], words);
+                compareText(where, named.name, ENDS[rowEnd++], words, perUnit(page.slice(index, page.indexOf('</tr>', index))));
             } else if (named && stack.at(-1).kind === 'band' && stack.at(-1).name === undefined) {
                 const [low, high] = words.split('–');
                 found.html += 2;

@@ -90,7 +90,7 @@ grep -q "$cited" "$directory/out" || fail "explain does not cite it"
 
 "$build/iagmeter" report month 2026-09 -c "$directory/run/shown.conf" >"$directory/out" 2>"$directory/err" || fail "report"
 report=$(sed -n 's/\.csv$//p' "$directory/out")
-grep -q '^2026-09,calibration,openai-api,"tcp: calibration of [0-9-]*, n = 12",from_s,s,17900000[0-9]*,' "$report.csv" || fail "the CSV does not cite it"
+grep -q '^2026-09,calibration,openai-api/tcp/[.a-z0-9-]*/[0-9-]*/17900000[0-9]*,"tcp: calibration of [0-9-]*, n = 12",from_s,s,17900000[0-9]*,' "$report.csv" || fail "the CSV does not cite it"
 grep -q '"source": "calibration of [0-9-]*, n = 12"' "$report.json" || fail "the JSON does not cite it"
 for form in html json; do
     "$build/iagmeter" explain 2026-09/./openai-api/tokens_out -c "$directory/run/shown.conf" --format $form >"$directory/out" 2>"$directory/err" ||

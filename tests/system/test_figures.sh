@@ -87,6 +87,10 @@ damaged "$directory/report/$last.csv" "s|,$last/@images/chatgpt-web/water_l\$|,|
 damaged "$directory/report/$last.fr.html" "s| title=\"iagmeter explain $last/@direction/DSN/energy_share\"||"
 damaged "$directory/report/$last.fr.html" "s|<span title=\"iagmeter explain $last/@coverage/./covered_h\">|<span>|"
 damaged "$directory/printed" "s| \[$last/@coverage.*||"
+sed -i 's|>µgSbeq<|>mgSbeq<|' "$directory/report/$last.fr.html"
+figures 1 all
+grep -q "$last/././adpe_kgsb is" "$directory/err" || fail "a figure in another unit than its row says is not noticed"
+sed -i 's|>mgSbeq<|>µgSbeq<|' "$directory/report/$last.fr.html"
 for scope in total direction service shares images per-request per-1000-tokens-out coverage coverage-proportion variant \
     french-hours objectives objective-budget objective-spent objective-path objective-projected restated restated-from; do
     grep -q "\"$last/@$scope/" "$directory/report/$last.json" || [ "$scope" = objective-projected ] ||

@@ -25,7 +25,7 @@ told() {
 # ---- One use ----
 
 ask 0 --provider openai --model gpt-4o --tokens-out 250
-grep -q 'kgCO2e$' "$directory/out" || fail "no greenhouse gases"
+grep -q 'kgCO₂e$' "$directory/out" || fail "no greenhouse gases"
 grep -q 'calculé chez openai' "$directory/out" || fail "the answer is not in French"
 ask 0 --provider openai --model gpt-4o --tokens-out 250 --lang en
 grep -q 'computed at openai' "$directory/out" || fail "the answer is not in English"

@@ -37,9 +37,9 @@ refused() { # STATUS FRAGMENT ARGUMENT...
 # ---- The month beside a scenario ----
 
 ask 0 "$month" --move chatgpt-web=local:50% --model $model
-says 'Et si' 'kWh' 'kgCO2e' 'des requêtes (3,5)' "modèle $model, hébergeur local" 'effet rebond'
+says 'Et si' 'kWh' 'kgCO₂e' 'des requêtes (3,5)' "modèle $model, hébergeur local" 'effet rebond'
 ask 0 "$month" --move chatgpt-web=local:50% --model $model --lang en
-says 'What if?' 'Energy (kWh)' 'Water (L)' 'Greenhouse gases (kgCO2e)' 'a server of our own' 'rebound' \
+says 'What if?' 'Energy (kWh)' 'Water (L)' 'Greenhouse gases (kgCO₂e)' 'a server of our own' 'rebound' \
     'electricity FRA, method B'
 ask 0 "$month" DSN --move chatgpt-web=local:50% --model $model --format json
 says '"direction": "DSN"' '"verdict":' '"grade": "E"'
