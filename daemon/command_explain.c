@@ -7,6 +7,7 @@
 
 #include "daemon/period.h"
 #include "daemon/textline.h"
+#include "reports/days.h"
 #include "reports/derived.h"
 #include "reports/explain.h"
 #include "reports/explain_json.h"
@@ -224,6 +225,26 @@ static int explain_month(struct session *session, const struct explain_query *qu
                                    : explain_sums(session, query);
 }
 
+/* Of "2026-11-14", one figure alone: the energy of all together, "2026-11/@day/14/energy_kwh". */
+static int explain_day(struct session *session, const struct explain_query *query)
+{
+    const char *energy = month_indicator_name(MONTH_ENERGY);
+    const char *id = strrchr(query->month, '-') + 1;
+    char month[MONTH_ID_SIZE];
+    struct explain_query day = {month, "@" DAYS_SCOPE, id, energy};
+
+    if (strcmp(query->direction, MONTH_ALL) != 0 || strcmp(query->service, MONTH_ALL) != 0 ||
+        (query->indicator && strcmp(query->indicator, energy) != 0)) {
+        snprintf(session->error, sizeof(session->error),
+                 "of a day, explain tells the energy of all directions and services together: "
+                 "%s/././%s",
+                 query->month, energy);
+        return EXIT_CONFIGURATION;
+    }
+    snprintf(month, sizeof(month), "%.*s", (int)(id - query->month - 1), query->month);
+    return explain_month(session, &day);
+}
+
 /* Of a statement that may be of several months, "2026/@restated/1/./energy_kwh". */
 static int explain_restated(struct session *session, const struct explain_query *query)
 {
@@ -246,6 +267,7 @@ static int explain_figure(struct session *session, char *const parts[], int coun
 {
     struct explain_query query;
     struct calendar_month month;
+    int64_t day;
 
     session->error[0] = '\0';
     if (!explain_parse(parts, count, &query))
@@ -254,6 +276,8 @@ static int explain_figure(struct session *session, char *const parts[], int coun
         return explain_factor(session, &query);
     if (!open_ledger(session))
         return EXIT_TROUBLE;
+    if (calendar_parse_day(query.month, &day))
+        return explain_day(session, &query);
     if (derived_is_restated(&query) && !period_find_month(query.month, session->now_s, &month))
         return explain_restated(session, &query);
     return is_year(session, query.month) ? explain_year(session, &query)

@@ -32,6 +32,7 @@ static const struct command {
      MONTH " [DIRECTION|.|other] [SERVICE|.]\n"
            "  [INDICATOR] [--lang fr|en] [--format text|html|json]\n"
            "MONTH/DIRECTION/SERVICE/INDICATOR ...\n"
+           "DAY [--lang fr|en] [--format text|html|json]\n"
            "MONTH/@SCOPE/ID/INDICATOR ...\n"
            "YEAR/DIRECTION/SERVICE/INDICATOR ...\n"
            "YEAR/@SCOPE/ID/INDICATOR ...\n"

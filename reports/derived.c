@@ -390,6 +390,7 @@ static const struct {
     {"coverage-proportion", derived_find_proportion},
     {"variant", derived_find_variant},
     {"french-hours", derived_find_hours},
+    {"day", derived_find_day},
     {"objectives", derived_find_objectives},
     {"objective-budget", derived_find_budget},
     {"objective-warning", derived_find_warning},

@@ -97,6 +97,7 @@ bool derived_find_per_tokens(struct derived_builder *builder);
 bool derived_find_coverage(struct derived_builder *builder);
 bool derived_find_proportion(struct derived_builder *builder);
 bool derived_find_variant(struct derived_builder *builder);
+bool derived_find_day(struct derived_builder *builder);
 bool derived_find_hours(struct derived_builder *builder);
 bool derived_find_objectives(struct derived_builder *builder);
 bool derived_find_budget(struct derived_builder *builder);

@@ -2,25 +2,20 @@
 #include "reports/graph.h"
 
 #include <limits.h>
-#include <math.h>
 #include <rrd.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/days.h"
+
 #define DATA_SOURCE "energy_kwh_central"
 #define STEP_S      3600
 #define GAP_S       (3 * 3600) /* between the bars, on either side of midnight */
-#define AXIS_LEAST  10         /* at which librrd's numbers are whole */
 
 struct pair {
     char direction[MONTH_ID_SIZE];
     char service[MONTH_ID_SIZE];
-};
-
-struct scale {
-    const char *unit;
-    double per_kwh;
 };
 
 struct pairs {
@@ -44,11 +39,6 @@ static bool add_pair(void *context, const char *direction, const char *service)
     return true;
 }
 
-static bool is_drawn(const struct month_day *day)
-{
-    return day->active && !day->hidden;
-}
-
 /* Sums every pair over each day that is drawn. */
 static bool sum_days(const struct month_report *report, const struct pairs *pairs,
                      struct roundrobin *roundrobin, double *energy_kwh)
@@ -57,7 +47,7 @@ static bool sum_days(const struct month_report *report, const struct pairs *pair
         const struct month_day *day = &report->days[i];
 
         energy_kwh[i] = 0;
-        for (size_t j = 0; is_drawn(day) && j < pairs->count; j++) {
+        for (size_t j = 0; days_is_told(day) && j < pairs->count; j++) {
             double total = 0;
 
             if (!roundrobin_total(roundrobin, pairs->items[j].direction, pairs->items[j].service,
@@ -69,26 +59,11 @@ static bool sum_days(const struct month_report *report, const struct pairs *pair
     return true;
 }
 
-/* The unit of the axis, of which the highest bar has AXIS_LEAST at least: librrd writes its numbers
- * with one decimal at most, after a point that is no French one. Whole numbers need neither. */
-static struct scale find_scale(const struct month_report *report, const double *energy_kwh)
-{
-    static const struct scale scales[] = {{"kWh", 1}, {"Wh", 1e3}, {"mWh", 1e6}, {"µWh", 1e9}};
-    double most = 0;
-    size_t i = 0;
-
-    for (size_t day = 0; day < report->day_count; day++)
-        most = fmax(most, energy_kwh[day]);
-    while (i + 1 < sizeof(scales) / sizeof(scales[0]) && most * scales[i].per_kwh < AXIS_LEAST)
-        i++;
-    return most > 0 ? scales[i] : scales[0];
-}
-
 /* One bar per local day as an expression of time, in reverse Polish notation: rows of a day would
  * be UTC days (anchors, "RRD"). BASE only lends its rows' times, which are the ends of intervals.
  * HIDDEN draws the bands of hidden days instead of the bars. */
 static char *bars(const struct month_report *report, const double *energy_kwh,
-                  const struct scale *scale, bool hidden)
+                  const struct text_scale *scale, bool hidden)
 {
     char *text = NULL;
     char value[TEXT_NUMBER_SIZE];
@@ -104,8 +79,8 @@ static char *bars(const struct month_report *report, const double *energy_kwh,
         snprintf(value, sizeof(value), "UNKN");
         if (hidden && day->hidden)
             snprintf(value, sizeof(value), "INF");
-        else if (!hidden && is_drawn(day))
-            text_exact(value, sizeof(value), energy_kwh[i] * scale->per_kwh);
+        else if (!hidden && days_is_told(day))
+            text_exact(value, sizeof(value), energy_kwh[i] * scale->per_unit);
         fprintf(stream, ",TIME,%lld,LE,UNKN,TIME,%lld,LE,%s", (long long)day->start + GAP_S,
                 (long long)day->end - GAP_S, value);
     }
@@ -162,7 +137,7 @@ static char *take_image(const rrd_info_t *info, size_t *size)
     return NULL;
 }
 
-static char *draw(const struct month_report *report, const struct scale *scale, char *def,
+static char *draw(const struct month_report *report, const struct text_scale *scale, char *def,
                   char *bars_cdef, char *hidden_cdef, size_t *size, char *error, size_t error_size)
 {
     char start[32], end[32], step[16];
@@ -193,23 +168,15 @@ static char *draw(const struct month_report *report, const struct scale *scale, 
     return image;
 }
 
-static bool any_drawn(const struct month_report *report)
-{
-    for (size_t i = 0; i < report->day_count; i++)
-        if (is_drawn(&report->days[i]))
-            return true;
-    return false;
-}
-
 char *graph_month(const struct month_report *report, struct ledger *ledger,
                   struct roundrobin *roundrobin, size_t *size, char *error, size_t error_size)
 {
     struct pairs pairs = {0};
     double energy_kwh[MONTH_DAYS_MAX];
-    struct scale scale;
+    struct text_scale scale;
     char *def = NULL, *shown = NULL, *hidden = NULL, *image = NULL;
 
-    if (report->withheld || !any_drawn(report)) {
+    if (report->withheld || !days_any_told(report)) {
         snprintf(error, error_size, "no day that may be drawn");
         return NULL;
     }
@@ -223,7 +190,7 @@ char *graph_month(const struct month_report *report, struct ledger *ledger,
         goto out;
     }
     def = definition(report->config, &pairs.items[0]);
-    scale = find_scale(report, energy_kwh);
+    scale = days_scale(report);
     shown = bars(report, energy_kwh, &scale, false);
     hidden = bars(report, energy_kwh, &scale, true);
     if (def && shown && hidden)

@@ -276,6 +276,7 @@ static bool visit_activity(void *context, const struct ledger_row *row)
     if (row->has_impact && pair->is_french)
         hourly_add(builder->hourly, &pair->hourly, row->interval_start, row->impact.energy_kwh);
     month_add(&pair->totals, &totals);
+    builder->report->days[day - 1].energy_kwh += totals.impact.energy_kwh.central;
     if (is_active(&totals)) {
         pair->has_with_impact |= row->has_impact;
         pair->has_without_impact |= !row->has_impact;
@@ -549,8 +550,10 @@ static void hide_days(struct month_report *report, const uint32_t *day_devices)
     suppress_cells(devices, count, report->config->report.threshold, hidden);
     count = 0;
     for (size_t i = 0; i < report->day_count; i++)
-        if (report->days[i].active)
-            report->days[i].hidden = hidden[count++];
+        if (report->days[i].active && hidden[count++]) {
+            report->days[i].hidden = true;
+            report->days[i].energy_kwh = 0;
+        }
 }
 
 static void count_days(struct builder *builder, struct cells *cells)

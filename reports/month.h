@@ -98,12 +98,13 @@ struct month_cell {
     struct hourly_sum hourly; /* zeros outside of France */
 };
 
-/* A local day, for the graph. */
+/* A local day, for the graph and its table (days.h). */
 struct month_day {
     int64_t start;
     int64_t end;
     bool active;
-    bool hidden; /* not surely enough devices, or hides such a day */
+    bool hidden;       /* not surely enough devices, or hides such a day */
+    double energy_kwh; /* central, of all directions and services; 0 of a hidden day */
 };
 
 /* Per functional unit, central values, over the requests that have an impact estimate; 0 when there

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "reports/coefficients.h"
+#include "reports/days.h"
 #include "reports/derived.h"
 #include "reports/hostview.h"
 #include "reports/html.h"
@@ -643,38 +644,36 @@ void month_html_media(const struct html_page *page)
     html_element(page, "p", TEXT_MEDIA_NOTE, NULL);
 }
 
-static bool any_day_hidden(const struct month_report *report)
-{
-    for (size_t i = 0; i < report->day_count; i++)
-        if (report->days[i].hidden)
-            return true;
-    return false;
-}
-
-/* SVG's prolog has no place inside HTML: from the element on. A sheet has none. */
+/* SVG's prolog has no place inside HTML: from the element on. */
 static void write_graph(const struct html_page *page, const char *svg, size_t svg_size)
 {
     const char *start = svg ? memmem(svg, svg_size, "<svg", 4) : NULL;
     char month[TEXT_DATE_SIZE];
 
-    if (page->sheet)
-        return;
-    html_element(page, "h2", TEXT_HEAD_GRAPH, NULL);
     if (!start) {
         html_notice(page, TEXT_GRAPH_MISSING, NULL);
-    } else {
-        text_month(month, sizeof(month), page->language, page->report->month.year,
-                   page->report->month.month);
-        fputs("<figure><div role=\"img\" aria-label=\"", page->stream);
-        text_say(page->stream, page->language, TEXT_GRAPH_ALT, TEXT_ARGUMENTS(month), true);
-        fputs("\">\n", page->stream);
-        fwrite(start, 1, svg_size - (size_t)(start - svg), page->stream);
-        fputs("</div>\n", page->stream);
-        html_element(page, "figcaption", TEXT_GRAPH_TITLE, NULL);
-        fputs("</figure>\n", page->stream);
+        return;
     }
-    if (any_day_hidden(page->report))
+    text_month(month, sizeof(month), page->language, page->report->month.year,
+               page->report->month.month);
+    fputs("<figure><div role=\"img\" aria-label=\"", page->stream);
+    text_say(page->stream, page->language, TEXT_GRAPH_ALT, TEXT_ARGUMENTS(month), true);
+    fputs("\">\n", page->stream);
+    fwrite(start, 1, svg_size - (size_t)(start - svg), page->stream);
+    fputs("</div>\n", page->stream);
+    html_element(page, "figcaption", TEXT_GRAPH_TITLE, NULL);
+    fputs("</figure>\n", page->stream);
+}
+
+/* The graph, which a sheet has not, and the same as text. */
+static void write_days(const struct html_page *page, const char *svg, size_t svg_size)
+{
+    html_element(page, "h2", TEXT_HEAD_GRAPH, NULL);
+    if (!page->sheet)
+        write_graph(page, svg, svg_size);
+    if (days_any_hidden(page->report))
         html_element(page, "p", TEXT_GRAPH_HIDDEN, TEXT_ARGUMENTS(page->threshold));
+    days_write_html(page);
 }
 
 /* Negative: none. */
@@ -1084,7 +1083,7 @@ static bool write_use(const struct html_page *page, const char *svg, size_t svg_
         return false;
     month_html_media(page);
     hostview_write_html(page->report, page);
-    write_graph(page, svg, svg_size);
+    write_days(page, svg, svg_size);
     write_variants(page);
     return true;
 }

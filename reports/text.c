@@ -394,18 +394,37 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_GRAPH_TITLE] =
         {{"Énergie par jour, valeur centrale, toutes directions (unité : sur l'axe)",
           "Energy per day, central value, all directions (unit: on the axis)"}},
-    [TEXT_GRAPH_ALT] = {{"Graphique : énergie par jour local en {0}, toutes directions.",
-                         "Graph: energy per local day in {0}, all directions."}},
+    [TEXT_GRAPH_ALT] =
+        {{"Graphique : énergie par jour local en {0}, toutes directions. Les mêmes données suivent "
+          "en tableau.",
+          "Graph: energy per local day in {0}, all directions. The same data follow as a table."}},
     [TEXT_GRAPH_MISSING] = {{"Le graphique n'a pas pu être tracé ; les totaux de ce rapport, lus "
                              "dans le registre, n'en dépendent pas.",
                              "The graph could not be drawn; the totals of this report, read from "
                              "the ledger, do not depend on it."}},
     [TEXT_GRAPH_HIDDEN] =
         {{"Les jours où aucun couple (direction, service) ne compte {0} appareils (bandes "
-          "grises) ne sont pas tracés, ni un autre qui permettrait de les retrouver par "
+          "grises du graphique) ne sont pas montrés, ni un autre qui permettrait de les retrouver "
+          "par "
           "soustraction.",
-          "Days on which no direction–service pair has {0} devices (grey bands) are not "
-          "drawn, nor another one from which they could be found by subtraction."}},
+          "Days on which no direction–service pair has {0} devices (grey bands of the "
+          "graph) are not shown, nor another one from which they could be found by subtraction."}},
+    [TEXT_DAYS_SUMMARY] = {{"Les mêmes données en tableau : l'énergie de chaque jour",
+                            "The same data as a table: the energy of each day"}},
+    [TEXT_CAPTION_DAYS] =
+        {{"Énergie par jour local, valeur centrale, toutes directions et tous services",
+          "Energy per local day, central value, all directions and services"}},
+    [TEXT_DAY] = {{"Jour", "Day"}},
+    [TEXT_DAY_NOTHING] = {{"rien n'a été mesuré", "nothing was metered"}},
+    [TEXT_DAY_HIDDEN] = {{"non montré", "not shown"}},
+    [TEXT_DAYS_HIDDEN] = {{"Jours non montrés, ensemble", "Days not shown, together"}},
+    [TEXT_DAYS_NOTE] =
+        {{"La somme de ces lignes est le total du mois. Un jour n'a que sa valeur centrale : avec "
+          "les valeurs basse et haute, dont le rapport diffère d'un service à l'autre, on "
+          "pourrait calculer l'usage d'un service que peu d'appareils ont utilisé ce jour-là.",
+          "The sum of these rows is the month's total. A day has its central value alone: with the "
+          "low and the high one, whose ratio differs between services, one could compute the use "
+          "of a service that few devices used on that day."}},
     [TEXT_COVERAGE_SENTENCE] = {{"La mesure a fonctionné {0} h sur {1} h, soit {2} % de la "
                                  "période. Rien n'est extrapolé au temps non couvert.",
                                  "The measurement ran for {0} h out of {1} h, {2} % of the period. "
@@ -894,6 +913,11 @@ static const struct sentence sentences[TEXT_COUNT] = {
                             "mean of the hours that RTE published (iagmeter import eco2mix)"}},
     [TEXT_DERIVED_OBJECTIVES] = {{"conf/objectives.conf", "conf/objectives.conf"}},
     [TEXT_DERIVED_CALENDAR] = {{"calendrier", "calendar"}},
+    [TEXT_DERIVED_DAY] =
+        {{"registre : toutes les minutes de ce jour local, toutes directions et tous services ; "
+          "leurs activités et leurs facteurs sont ceux du total du mois",
+          "ledger: all minutes of this local day, all directions and services; their activity and "
+          "factors are among those of the month's total"}},
     [TEXT_DERIVED_COVERAGE] = {{"couverture de ces mois", "coverage of these months"}},
     [TEXT_DERIVED_METERS] = {{"registre : compteurs du serveur local, toutes les lignes du mois",
                               "ledger: meters of the local host, all rows of the month"}},
@@ -1536,6 +1560,7 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_SHEET_HOST_SOURCES] = {{"Serveur local, compteurs", "Local server, meters"}},
     [TEXT_SHEET_HOST_BALANCE] = {{"Serveur local, échanges", "Local server, exchanges"}},
     [TEXT_SHEET_HOST_FACTORS] = {{"Serveur local, facteurs", "Local server, factors"}},
+    [TEXT_SHEET_DAYS] = {{"Jours", "Days"}},
     [TEXT_SHEET_VARIANTS] = {{"Autres calculs", "Other computations"}},
     [TEXT_SHEET_OBJECTIVES] = {{"Objectifs", "Objectives"}},
     [TEXT_SHEET_MONTHS] = {{"Mois", "Months"}},

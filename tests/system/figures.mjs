@@ -260,6 +260,10 @@ const IS_SHARE = /\/@coverage-proportion\/|_share$|_sigma$|\/@shares\//;
 const PER_KG = { kg: 1, g: 1e3, mg: 1e6, 'µg': 1e9, ng: 1e12 };
 const perUnit = (row) => PER_KG[row.match(/>([mµnk]?g)Sbeq</)?.[1]] ?? 1;
 
+/* The days are in the unit of the graph, which the heading of their column states. */
+const PER_KWH = { k: 1, '': 1e3, m: 1e6, 'µ': 1e9 };
+const perKwh = (table) => PER_KWH[table.match(/\(([kmµ]?)Wh\)</)[1]];
+
 function compareText(where, name, end, text, scale = 1) {
     const theirs = explained(name);
     if (!theirs) return;
@@ -318,9 +322,10 @@ function walkPage() {
                 compareText(where, named.name, 'high', high);
             } else if (named && named.element !== 'tr') {
                 const end = named.numbers === 0 && stack.at(-2)?.element === 'p' ? endOf(named, stack) : 'central';
+                const scale = inside(({ element: outer }) => outer === 'details') ? perKwh(page.slice(page.lastIndexOf('<details', index), index)) : 1;
                 named.numbers++;
                 found.html++;
-                compareText(where, named.name, end, words);
+                compareText(where, named.name, end, words, scale);
             } else if (WORDS.reduce((rest, pattern) => rest.replace(pattern, ''), words).match(/\d/) && !isLabel(stack)) {
                 fail(`${where}: a number without a name`);
             }

@@ -164,6 +164,67 @@ expect 0 "$build/iagmeter" explain "$last/@french-hours/./direct_kgco2" -c "$con
 grep -qF "[$last/@french-hours/DSN/albert-api/direct_kgco2]" "$directory/out" || fail "the pair has no name"
 grep -q 'the same number' "$directory/out" || fail "the hours of France are not added up again"
 
+# ---- Days: those that are shown, those that are not, and the one of 23 hours, in a month without anything else ----
+
+at() { # TIME: of Paris, in UTC seconds
+    TZ=Europe/Paris date -d "$1" +%s
+}
+copy() { # TIME DEVICES: the activity of $night again
+    sqlite3 "$state/ledger.db" "PRAGMA foreign_keys = off; BEGIN;
+        CREATE TEMP TABLE again AS SELECT * FROM activity WHERE interval_start = $night;
+        CREATE TEMP TABLE impact_again AS SELECT * FROM impact WHERE interval_start = $night AND restatement = 0;
+        CREATE TEMP TABLE devices_again AS SELECT * FROM device_day WHERE day = $night / 86400;
+        UPDATE again SET interval_start = $1; UPDATE impact_again SET interval_start = $1;
+        UPDATE devices_again SET day = $1 / 86400, devices = $2;
+        INSERT INTO activity SELECT * FROM again; INSERT INTO impact SELECT * FROM impact_again;
+        INSERT OR REPLACE INTO device_day SELECT * FROM devices_again; COMMIT;"
+}
+spring=2025-03
+copy "$(at '2025-03-03 10:00')" 40
+copy "$(at '2025-03-04 10:00')" 30
+copy "$(at '2025-03-05 10:00')" 30
+copy "$(at '2025-03-08 10:00')" 1
+copy "$(at '2025-03-30 00:00')" 50
+copy "$(at '2025-03-30 23:59')" 50
+expect 0 "$build/iagmeter" report month "$spring" -c "$conf" --output "$directory/report"
+cp "$directory/out" "$directory/printed"
+autumn=$last
+last=$spring
+figures 0 all
+cat "$directory/out"
+damaged "$directory/report/$last.fr.html" "s| id=\"$last/@day/30/energy_kwh\" title=\"[^\"]*\"||"
+grep -qF '>Énergie<br/>(Wh)<' "$directory/report/$last.fr.html" || fail "the days are not told in Wh"
+sed -i 's|>Énergie<br/>(Wh)<|>Énergie<br/>(mWh)<|' "$directory/report/$last.fr.html"
+figures 1 all
+grep -q "$last/@day/30/energy_kwh is" "$directory/err" || fail "a day in another unit than its column says is not noticed"
+last=$autumn
+
+# The rows of the ledger between two midnights, added up by another program.
+for day in 2025-03-03 2025-03-30; do
+    expect 0 "$build/iagmeter" explain "$day" -c "$conf" --format json
+    cp "$directory/out" "$directory/day"
+    query "$state" "SELECT printf('%.17g', sum(energy_kwh_central)) FROM impact WHERE restatement = 0 AND
+        interval_start BETWEEN $(at "$day 00:00") AND $(at "$day 23:59")" >"$directory/sum"
+    node -e 'const [day, sum] = process.argv.slice(1).map((name) => require("fs").readFileSync(name, "utf8"));
+        const told = JSON.parse(day).reported.central;
+        process.exit(told > 0 && Math.abs(told - Number(sum)) <= 1e-12 * told ? 0 : 1)' "$directory/day" "$directory/sum" ||
+        fail "$day is not the sum of its rows"
+    cp "$directory/day" "$directory/kept"
+    expect 0 "$build/iagmeter" explain "${day%-*}/@day/${day##*-}/energy_kwh" -c "$conf" --format json
+    cmp "$directory/out" "$directory/kept" || fail "$day is not the figure of the table"
+done
+expect 0 "$build/iagmeter" explain 2025-03-30/././energy_kwh -c "$conf"
+for name in 2025-03-30/DSN 2025-03-30/./chatgpt-web/energy_kwh 2025-03-30/././water_l 2025-03-30/other; do
+    expect 1 "$build/iagmeter" explain "$name" -c "$conf"
+    sentence 'of a day, explain tells the energy of all directions and services together: 2025-03-30/././energy_kwh'
+done
+expect 2 "$build/iagmeter" explain 2025-03-08 -c "$conf"
+sentence '2025-03-08: the day is not shown'
+expect 2 "$build/iagmeter" explain 2025-03-09 -c "$conf"
+sentence '2025-03-09: nothing was metered'
+expect 1 "$build/iagmeter" explain 2025-03-32 -c "$conf"
+sentence '"2025-03-32" is not a month'
+
 # ---- Another method: its own factors, of one pair, too ----
 
 for name in "$last/@variant/method-b/energy_kwh" "$last/@variant/method-b/DSN/chatgpt-web/energy_kwh"; do
