@@ -66,7 +66,7 @@ bool derived_find_day(struct derived_builder *builder)
     if (index == report->day_count)
         refuse(builder, "the report has no such day");
     else if (!report->days[index].active)
-        refuse(builder, "nothing was metered on that day");
+        refuse(builder, "no use was metered on that day");
     else if (report->days[index].hidden)
         refuse(builder, "the day is not shown: too few devices, or it hides such a day");
     else

@@ -415,7 +415,7 @@ static const struct sentence sentences[TEXT_COUNT] = {
         {{"Énergie par jour local, valeur centrale, toutes directions et tous services",
           "Energy per local day, central value, all directions and services"}},
     [TEXT_DAY] = {{"Jour", "Day"}},
-    [TEXT_DAY_NOTHING] = {{"rien n'a été mesuré", "nothing was metered"}},
+    [TEXT_DAY_NOTHING] = {{"aucun usage mesuré", "no use was metered"}},
     [TEXT_DAY_HIDDEN] = {{"non montré", "not shown"}},
     [TEXT_DAYS_HIDDEN] = {{"Jours non montrés, ensemble", "Days not shown, together"}},
     [TEXT_DAYS_NOTE] =

@@ -182,13 +182,13 @@ static void what_was_not_metered_is_no_0(void **state)
     (void)state;
     use_days(0.7);
     text = page("fr");
-    assert_non_null(strstr(text, "<th scope=\"row\">1er octobre 2026</th><td>rien n’a été mesuré"));
+    assert_non_null(strstr(text, "<th scope=\"row\">1er octobre 2026</th><td>aucun usage mesuré"));
     assert_non_null(strstr(text, "<th scope=\"row\">3 octobre 2026</th><td>non montré</td>"));
     assert_non_null(strstr(text, "<th scope=\"row\">12 octobre 2026</th><td>non montré</td>"));
     assert_null(strstr(text, "@day/01/"));
     free(text);
     text = page("en");
-    assert_non_null(strstr(text, "<th scope=\"row\">1 October 2026</th><td>nothing was metered"));
+    assert_non_null(strstr(text, "<th scope=\"row\">1 October 2026</th><td>no use was metered"));
     assert_non_null(strstr(text, "Days not shown, together"));
     free(text);
 }
@@ -247,7 +247,7 @@ static void what_no_row_tells_is_refused(void **state)
     use_days(0.7);
     assert_refused("2026-10/@day/03/energy_kwh", "not shown");
     assert_refused("2026-10/@day/12/energy_kwh", "not shown");
-    assert_refused("2026-10/@day/01/energy_kwh", "nothing was metered");
+    assert_refused("2026-10/@day/01/energy_kwh", "no use was metered");
     assert_refused("2026-10/@day/32/energy_kwh", "no such day");
     assert_refused("2026-10/@day/2/energy_kwh", "no such day");
     assert_refused("2026-10/@day/02/water_l", "has no figure");

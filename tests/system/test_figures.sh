@@ -221,7 +221,7 @@ done
 expect 2 "$build/iagmeter" explain 2025-03-08 -c "$conf"
 sentence '2025-03-08: the day is not shown'
 expect 2 "$build/iagmeter" explain 2025-03-09 -c "$conf"
-sentence '2025-03-09: nothing was metered'
+sentence '2025-03-09: no use was metered'
 expect 1 "$build/iagmeter" explain 2025-03-32 -c "$conf"
 sentence '"2025-03-32" is not a month'
 
