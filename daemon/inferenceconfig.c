@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "collectors/inference/httpheader.h"
 #include "collectors/inference/scrapername.h"
 #include "daemon/confread.h"
 
@@ -151,7 +152,7 @@ static void check_header(char header[INFERENCE_HEADER_SIZE], const config_settin
         }
     for (char *at = header; *at; at++)
         *at = (char)tolower((unsigned char)*at);
-    if (httpstream_reads(header))
+    if (httpheader_find(header, strlen(header)) != KEYWORD_NONE)
         confread_error(own ? own : group, diagnostics, "%s: \"%s\" has a meaning of its own", key,
                        header);
 }
