@@ -532,7 +532,8 @@ static bool enter_sandbox(struct capture *capture)
         if (sandbox_capture(setup->control, setup->data, error, sizeof(error)))
             return true;
     }
-    log_line(LOG_PRIORITY_ERROR, "%s", error);
+    if (!is_known(capture))
+        log_line(LOG_PRIORITY_ERROR, "%s", error);
     return false;
 }
 
@@ -546,7 +547,8 @@ int capture_run(const struct capture_setup *setup)
         goto out;
     }
     if (!take_memory(&capture)) {
-        log_line(LOG_PRIORITY_ERROR, "not enough memory for the limits of the configuration");
+        if (!is_known(&capture))
+            log_line(LOG_PRIORITY_ERROR, "not enough memory for the limits of the configuration");
         goto out;
     }
     if (!enter_sandbox(&capture))

@@ -208,7 +208,7 @@ static void read_interfaces(struct config *config, const config_setting_t *list,
         if (!confread_group(group, interface_keys, COUNT_OF(interface_keys), &interface,
                             diagnostics))
             continue;
-        interface.filter_line = config_setting_source_line(place_of(group, "filter"));
+        interface.filter_place = confread_place(place_of(group, "filter"));
         check_interface(config, group, &interface, diagnostics);
         config->interfaces[config->interface_count++] = interface;
         if (config_captures(config) > MAX_CAPTURES)
@@ -259,7 +259,7 @@ static void read_root(struct config *config, const config_setting_t *root,
 {
     confread_group(root, root_keys, COUNT_OF(root_keys), config, diagnostics);
     config->objectives_named = config_setting_get_member(root, "objectives") != NULL;
-    config->user_line = config_setting_source_line(place_of(root, "user"));
+    config->user_place = confread_place(place_of(root, "user"));
     if (config->state_directory[0] == '\0') /* it would be that of the configuration */
         confread_error(place_of(root, "state_directory"), diagnostics, "state_directory is empty");
     read_limits(config, group_of(root, "limits"), diagnostics);
@@ -563,11 +563,11 @@ static void load_parts(struct config *config, const struct config *previous,
     if (config->host_path[0] != '\0')
         config->host = hostconfig_load(config->host_path, config->catalogue, config->directions,
                                        config->factors, time(NULL), diagnostics);
-    inferenceconfig_resolve(&config->inference, config->catalogue, config->directions, config->path,
-                            diagnostics);
+    inferenceconfig_resolve(&config->inference, config->catalogue, config->directions, diagnostics);
     for (unsigned i = 0; i < config->inference.server_count && config->host_path[0] == '\0'; i++)
         if (config->inference.servers[i].counts_itself)
-            diagnostics_error(diagnostics, config->path, config->inference.server_places[i].line,
+            diagnostics_error(diagnostics, config->inference.server_places[i].at.file,
+                              config->inference.server_places[i].at.line,
                               "servers: tokens = \"server\" needs a host (host.conf), with whose "
                               "energy they are recorded");
 }

@@ -26,7 +26,7 @@ enum capture_mode { CAPTURE_RING, CAPTURE_IMMEDIATE };
 struct interface_config {
     char name[INTERFACE_NAME_SIZE];
     char filter[FILTER_SIZE]; /* BPF, as pcap-filter(7); "" takes everything */
-    unsigned filter_line;     /* where it stands */
+    struct diagnostics_place filter_place;
     bool promiscuous;
     int mode; /* enum capture_mode */
     unsigned snap_length;
@@ -55,8 +55,8 @@ struct report_config {
 struct config {
     char path[PATH_MAX];
     char state_directory[PATH_MAX];
-    char user[40];      /* to become, when started as root; "" stays */
-    unsigned user_line; /* where it is named */
+    char user[40]; /* to become, when started as root; "" stays */
+    struct diagnostics_place user_place;
     bool kernel_filter; /* packets of no interest are dropped by a program in the kernel */
     char timezone[64];  /* IANA name; months and days in reports are local to it */
     char services_path[PATH_MAX];

@@ -45,6 +45,43 @@ void confread_error(const config_setting_t *setting, struct diagnostics *diagnos
                       line ? line : 1, "%s", text);
 }
 
+/* The files that places are in, many in the same one. None is forgotten: who keeps a place does not
+ * say until when. */
+struct file_name {
+    struct file_name *next;
+    char text[];
+};
+
+static struct file_name *file_names;
+
+/* NULL: out of memory. */
+static const char *keep_name(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    struct file_name *name = file_names;
+
+    while (name && strcmp(name->text, text) != 0)
+        name = name->next;
+    if (name)
+        return name->text;
+    name = malloc(sizeof(*name) + size);
+    if (!name)
+        return NULL;
+    memcpy(name->text, text, size);
+    name->next = file_names;
+    file_names = name;
+    return name->text;
+}
+
+struct diagnostics_place confread_place(const config_setting_t *setting)
+{
+    char path[INCLUDE_PATH_SIZE];
+    const char *file = confread_source_file(setting, path, sizeof(path));
+
+    return (struct diagnostics_place){file ? keep_name(file) : NULL,
+                                      config_setting_source_line(setting)};
+}
+
 static const char *name_of(const config_setting_t *setting)
 {
     const char *name = config_setting_name(setting);

@@ -59,6 +59,9 @@ bool confread_triple(const config_setting_t *setting, struct triple *out,
 void confread_error(const config_setting_t *setting, struct diagnostics *diagnostics,
                     const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* Where SETTING stands, to complain once it is gone. */
+struct diagnostics_place confread_place(const config_setting_t *setting);
+
 /* The file that SETTING was read from, as a path that can be opened; OUT[SIZE] may be used to hold
  * it.
  */

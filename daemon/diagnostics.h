@@ -10,6 +10,12 @@
  * instead of the first only. Nothing is printed until diagnostics_print(). */
 struct diagnostics;
 
+/* Where something stands that is checked later (confread_place()). */
+struct diagnostics_place {
+    const char *file; /* stays as long as the process */
+    unsigned line;
+};
+
 /* Returns NULL only when memory is exhausted. Freed with diagnostics_free(). */
 struct diagnostics *diagnostics_new(void);
 void diagnostics_free(struct diagnostics *diagnostics);

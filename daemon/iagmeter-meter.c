@@ -387,8 +387,10 @@ int main(int argc, char **argv)
         return EXIT_CONFIGURATION;
     }
     process.config = load_config(process.config_path, NULL);
-    if (!process.config)
+    if (!process.config) { /* this user may not read what the start-up process read as root */
+        status = EXIT_CONFIGURATION;
         goto out;
+    }
     if (!open_stores(&process, &status))
         goto out;
     if (!sandbox_meter(error, sizeof(error))) {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "collectors/inference/httpheader.h"
 #include "collectors/inference/scrapername.h"
 #include "daemon/confread.h"
 
@@ -151,7 +152,7 @@ static void check_header(char header[INFERENCE_HEADER_SIZE], const config_settin
         }
     for (char *at = header; *at; at++)
         *at = (char)tolower((unsigned char)*at);
-    if (httpstream_reads(header))
+    if (httpheader_find(header, strlen(header)) != KEYWORD_NONE)
         confread_error(own ? own : group, diagnostics, "%s: \"%s\" has a meaning of its own", key,
                        header);
 }
@@ -190,7 +191,7 @@ static void read_key(struct inference_config *config, const config_setting_t *gr
     key->users = (uint16_t)entry.users;
     memcpy(config->key_places[config->key_count].name.direction, entry.direction,
            sizeof(entry.direction));
-    config->key_places[config->key_count].line = config_setting_source_line(group);
+    config->key_places[config->key_count].at = confread_place(group);
     config->key_count++;
 }
 
@@ -201,7 +202,7 @@ static void keep_place(struct inference_place *place, const char service[SERVICE
                        const config_setting_t *group)
 {
     memcpy(place->name.service, service, SERVICE_ID_SIZE);
-    place->line = config_setting_source_line(group);
+    place->at = confread_place(group);
 }
 
 static int compare_models(const struct inference_model *a, const struct inference_model *b)
@@ -333,9 +334,11 @@ static void read_server(struct inference_config *config, const config_setting_t 
 static void warn_of_ports(const struct inference_config *config, const config_setting_t *list,
                           struct diagnostics *diagnostics)
 {
+    char path[PATH_MAX];
+
     for (unsigned i = 0; list && i < config->port_count; i++)
         if (!serves(config, config->ports[i]))
-            diagnostics_warning(diagnostics, config_setting_source_file(list),
+            diagnostics_warning(diagnostics, confread_source_file(list, path, sizeof(path)),
                                 config_setting_source_line(list),
                                 "ports: only `iagmeter inspect` looks at %u: no server of servers "
                                 "is on it",
@@ -409,8 +412,7 @@ void inferenceconfig_read_secret(struct inference_config *config, struct diagnos
  */
 
 static void resolve_key(struct inference_key *key, const struct inference_place *place,
-                        const struct directions *directions, const char *path,
-                        struct diagnostics *diagnostics)
+                        const struct directions *directions, struct diagnostics *diagnostics)
 {
     uint16_t number = 1;
 
@@ -420,20 +422,19 @@ static void resolve_key(struct inference_key *key, const struct inference_place 
     if (number < directions_count(directions))
         key->direction = number;
     else
-        diagnostics_error(diagnostics, path, place->line,
+        diagnostics_error(diagnostics, place->at.file, place->at.line,
                           "keys: there is no direction \"%s\" in directions.conf",
                           place->name.direction);
 }
 
 /* SERVICE_NONE after an error. */
 static uint16_t resolve_service(const struct inference_place *place,
-                                const struct catalogue *catalogue, const char *path,
-                                struct diagnostics *diagnostics)
+                                const struct catalogue *catalogue, struct diagnostics *diagnostics)
 {
     uint16_t number = catalogue_find(catalogue, place->name.service);
 
     if (number == SERVICE_NONE)
-        diagnostics_error(diagnostics, path, place->line,
+        diagnostics_error(diagnostics, place->at.file, place->at.line,
                           "servers: there is no service \"%s\" in services.conf",
                           place->name.service);
     return number;
@@ -441,36 +442,34 @@ static uint16_t resolve_service(const struct inference_place *place,
 
 /* What a server does not say is estimated as its service's estimator says. */
 static void resolve_server(struct inference_server *server, const struct inference_place *place,
-                           const struct catalogue *catalogue, const char *path,
-                           struct diagnostics *diagnostics)
+                           const struct catalogue *catalogue, struct diagnostics *diagnostics)
 {
     const struct service *service;
 
-    server->service = resolve_service(place, catalogue, path, diagnostics);
+    server->service = resolve_service(place, catalogue, diagnostics);
     if (server->service == SERVICE_NONE)
         return;
     service = catalogue_service(catalogue, server->service);
     if (!service->local)
-        diagnostics_error(diagnostics, path, place->line,
+        diagnostics_error(diagnostics, place->at.file, place->at.line,
                           "servers: service \"%s\" is not local = true in services.conf",
                           service->id);
     else if (service->estimator.method != METHOD_EVENTS)
         diagnostics_error(
-            diagnostics, path, place->line,
+            diagnostics, place->at.file, place->at.line,
             "servers: service \"%s\" has the estimator \"%s\", which is not of method "
             "\"events\"",
             service->id, service->estimator.name);
 }
 
 static void resolve_remote(struct inference_server *server, const struct inference_place *place,
-                           const struct catalogue *catalogue, const char *path,
-                           struct diagnostics *diagnostics)
+                           const struct catalogue *catalogue, struct diagnostics *diagnostics)
 {
     if (place->name.service[0] == '\0')
         return;
-    server->remote = resolve_service(place, catalogue, path, diagnostics);
+    server->remote = resolve_service(place, catalogue, diagnostics);
     if (server->remote != SERVICE_NONE && catalogue_service(catalogue, server->remote)->local)
-        diagnostics_error(diagnostics, path, place->line,
+        diagnostics_error(diagnostics, place->at.file, place->at.line,
                           "servers: remote is for what is computed elsewhere, and \"%s\" is local",
                           place->name.service);
 }
@@ -478,45 +477,42 @@ static void resolve_remote(struct inference_server *server, const struct inferen
 /* Two servers whose counts are added up as those of one service: right for two of a kind, which
  * share the work, but a proxy counts what the server behind it counts as well. */
 static void check_pair(const struct inference_config *config, unsigned first, unsigned second,
-                       const char *path, struct diagnostics *diagnostics)
+                       struct diagnostics *diagnostics)
 {
     const struct scrape_config *a = &config->scrapes[first], *b = &config->scrapes[second];
-    unsigned line = config->server_places[second].line;
+    const struct diagnostics_place at = config->server_places[second].at;
 
     if (a->url[0] == '\0' || b->url[0] == '\0' || config->servers[first].service == SERVICE_NONE ||
         config->servers[first].service != config->servers[second].service)
         return;
     if (a->tokens != b->tokens)
-        diagnostics_error(diagnostics, path, line,
+        diagnostics_error(diagnostics, at.file, at.line,
                           "servers: tokens differs from that of the other server of service %s",
                           config->server_places[second].name.service);
     if ((a->dialect == SERVER_LITELLM) != (b->dialect == SERVER_LITELLM))
-        diagnostics_warning(diagnostics, path, line,
+        diagnostics_warning(diagnostics, at.file, at.line,
                             "servers: if port %u is behind port %u or the other way round, both "
                             "count each request: give metrics to one of them",
                             config->servers[second].port, config->servers[first].port);
 }
 
 void inferenceconfig_resolve(struct inference_config *config, const struct catalogue *catalogue,
-                             const struct directions *directions, const char *path,
-                             struct diagnostics *diagnostics)
+                             const struct directions *directions, struct diagnostics *diagnostics)
 {
     for (size_t i = 0; directions && i < config->key_count; i++)
-        resolve_key(&config->keys[i], &config->key_places[i], directions, path, diagnostics);
+        resolve_key(&config->keys[i], &config->key_places[i], directions, diagnostics);
     for (unsigned i = 0; directions && i < config->server_count; i++)
-        scrapeconfig_resolve(&config->scrapes[i], directions, path, diagnostics);
+        scrapeconfig_resolve(&config->scrapes[i], directions, diagnostics);
     for (unsigned i = 0; catalogue && i < config->server_count; i++) {
-        resolve_server(&config->servers[i], &config->server_places[i], catalogue, path,
-                       diagnostics);
-        resolve_remote(&config->servers[i], &config->remote_places[i], catalogue, path,
-                       diagnostics);
+        resolve_server(&config->servers[i], &config->server_places[i], catalogue, diagnostics);
+        resolve_remote(&config->servers[i], &config->remote_places[i], catalogue, diagnostics);
     }
     for (unsigned i = 1; catalogue && i < config->server_count; i++)
         for (unsigned j = 0; j < i; j++)
-            check_pair(config, j, i, path, diagnostics);
+            check_pair(config, j, i, diagnostics);
     for (unsigned i = 0; catalogue && i < config->model_count; i++)
         config->models[i].service =
-            resolve_service(&config->model_places[i], catalogue, path, diagnostics);
+            resolve_service(&config->model_places[i], catalogue, diagnostics);
 }
 
 bool inferenceconfig_scrapes(const struct inference_config *config)

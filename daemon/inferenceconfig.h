@@ -23,7 +23,7 @@ struct inference_place {
         char direction[DIRECTION_CODE_SIZE];
         char service[SERVICE_ID_SIZE];
     } name; /* "": none */
-    unsigned line;
+    struct diagnostics_place at;
 };
 
 struct inference_config {
@@ -62,11 +62,9 @@ void inferenceconfig_read(struct inference_config *config, const config_setting_
                           struct diagnostics *diagnostics);
 /* Reads the file of the secret, whose path is absolute by now. */
 void inferenceconfig_read_secret(struct inference_config *config, struct diagnostics *diagnostics);
-/* Finds the directions of the keys, and the services of servers and models. PATH is that of
- * iagmeter.conf, for what is wrong with them. */
+/* Finds the directions of the keys, and the services of servers and models. */
 void inferenceconfig_resolve(struct inference_config *config, const struct catalogue *catalogue,
-                             const struct directions *directions, const char *path,
-                             struct diagnostics *diagnostics);
+                             const struct directions *directions, struct diagnostics *diagnostics);
 
 /* Adds a model, in its place. Returns false when there are too many. */
 bool inferenceconfig_add_model(struct inference_config *config,

@@ -6,6 +6,10 @@
 #include <stdlib.h>
 
 #define REPEAT_S 3600
+/* Something that is begun anew holds when it worked for so long. */
+#define HOLDS_S 600
+/* Ends of it, of which each so many are told in the long run. */
+#define ENDS_AT_A_TIME 64
 
 static const char *program_name = "iagmeter";
 static bool to_journal;
@@ -54,4 +58,23 @@ bool log_due(struct log_damper *damper, int64_t now_s, uint64_t *silenced)
     damper->silenced = 0;
     damper->next_s = now_s + REPEAT_S;
     return true;
+}
+
+bool log_end_due(struct log_ends *ends, int64_t worked_s)
+{
+    if (worked_s >= HOLDS_S)
+        ends->count = 0;
+    ends->count++;
+    /* A power of two has one bit. */
+    ends->silenced = (ends->count & (ends->count - 1)) != 0 && ends->count % ENDS_AT_A_TIME != 0;
+    return !ends->silenced;
+}
+
+bool log_holds_again(struct log_ends *ends, int64_t worked_s, unsigned *count)
+{
+    if (worked_s < HOLDS_S)
+        return false;
+    *count = ends->count;
+    *ends = (struct log_ends){0, false};
+    return *count > 2; /* the first two were told */
 }

@@ -30,4 +30,19 @@ struct log_damper {
 /* Whether to say it now (monotonic seconds); *silenced is how often it was not said since. */
 bool log_due(struct log_damper *damper, int64_t now_s, uint64_t *silenced);
 
+/* Of what is begun anew whenever it ends: its ends are told when they are the first, second, fourth
+ * and so on, then each 64th, which is about once an hour where they come once a minute.
+ * Zero-initialised. */
+struct log_ends {
+    unsigned count; /* since it last held */
+    bool silenced;  /* the last one was not told */
+};
+
+/* It ended, after it had worked for WORKED_S. Returns whether to say so. */
+bool log_end_due(struct log_ends *ends, int64_t worked_s);
+
+/* It has worked for WORKED_S. True once it holds again, if that is to be said because some of its
+ * ends were not; *COUNT is how many there were. */
+bool log_holds_again(struct log_ends *ends, int64_t worked_s, unsigned *count);
+
 #endif

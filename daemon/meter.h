@@ -21,6 +21,8 @@ struct meter;
 
 /* The fact of the ledger that tells which interfaces are captured; of when a daemon last ran. */
 #define METER_INTERFACES_FACT "interfaces"
+/* In it, behind what is said of an interface, before the number of times. */
+#define METER_INTERFACES_ENDED " (ended "
 
 /* The ledger and RRDs stay the caller's. NULL when memory is exhausted. */
 struct meter *meter_new(const struct config *config, struct ledger *ledger,

@@ -159,9 +159,9 @@ static bool put_coverage(struct ledger *ledger, int64_t now_s, FILE *stream)
     return true;
 }
 
-/* What METER_INTERFACES_FACT says of NAME: "eth1; eth2 never opened: no such interface". NAN:
- * nothing. */
-static double captured_of(const char *said, const char *name)
+/* What METER_INTERFACES_FACT says of NAME, after it: "eth1 (ended 3 time(s)); eth2 never opened: no
+ * such interface". NULL: nothing. */
+static const char *said_of(const char *said, const char *name)
 {
     size_t length = strlen(name);
 
@@ -169,33 +169,62 @@ static double captured_of(const char *said, const char *name)
         entry += entry == said ? 0 : 2;
         /* The name ends there; strchr() also finds the end of what is said. */
         if (strncmp(entry, name, length) == 0 && strchr("; ", entry[length]))
-            return entry[length] != ' ';
+            return entry + length;
     }
-    return NAN;
+    return NULL;
+}
+
+static double captured_of(const char *said)
+{
+    return said[0] != ' ' ||
+           strncmp(said, METER_INTERFACES_ENDED, strlen(METER_INTERFACES_ENDED)) == 0;
+}
+
+static double ends_of(const char *said)
+{
+    const char *ended = strstr(said, METER_INTERFACES_ENDED);
+    const char *next = strstr(said, "; ");
+
+    return ended && (!next || ended < next)
+               ? (double)strtoul(ended + strlen(METER_INTERFACES_ENDED), NULL, 10)
+               : 0;
+}
+
+static void put_each_interface(const struct config *config, const char *said, const char *name,
+                               const char *type, const char *help, double (*value)(const char *),
+                               FILE *stream)
+{
+    bool begun = false;
+
+    for (unsigned i = 0; i < config->interface_count; i++) {
+        const char *own = said_of(said, config->interfaces[i].name);
+
+        if (!own)
+            continue;
+        if (!begun)
+            put_head(stream, name, type, help);
+        begun = true;
+        fprintf(stream, "%s{", name);
+        put_label(stream, "interface", config->interfaces[i].name);
+        fputc('}', stream);
+        put_value(stream, value(own));
+    }
 }
 
 /* Of a daemon that runs. */
 static void put_interfaces(struct ledger *ledger, const struct config *config, FILE *stream)
 {
     char said[INTERFACES_SIZE];
-    bool begun = false;
 
     if (ledger_fact(ledger, METER_INTERFACES_FACT, said, sizeof(said)) != LEDGER_OK)
         return;
-    for (unsigned i = 0; i < config->interface_count; i++) {
-        double captured = captured_of(said, config->interfaces[i].name);
-
-        if (isnan(captured))
-            continue;
-        if (!begun)
-            put_head(stream, "iagmeter_capture_interface_up", "gauge",
-                     "Whether this interface of the configuration is captured now.");
-        begun = true;
-        fputs("iagmeter_capture_interface_up{", stream);
-        put_label(stream, "interface", config->interfaces[i].name);
-        fputc('}', stream);
-        put_value(stream, captured);
-    }
+    put_each_interface(config, said, "iagmeter_capture_interface_up", "gauge",
+                       "Whether this interface of the configuration is captured now.", captured_of,
+                       stream);
+    put_each_interface(config, said, "iagmeter_capture_ends_total", "counter",
+                       "How often a capture process of this interface ended that should not have, "
+                       "since the daemon started.",
+                       ends_of, stream);
 }
 
 /* ---- a host of our own ---- */

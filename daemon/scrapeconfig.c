@@ -46,7 +46,7 @@ static void read_team(struct scrape_config *config, const config_setting_t *grou
         confread_error(group, diagnostics, "teams: the label is empty");
     memcpy(team->label, entry.label, sizeof(team->label));
     memcpy(team->code, entry.direction, sizeof(team->code));
-    team->line = config_setting_source_line(group);
+    team->at = confread_place(group);
     config->team_count++;
 }
 
@@ -72,6 +72,7 @@ static void check_url(const struct scrape_config *config, const config_setting_t
 {
     const char *url = config->url;
     const char *host = strstr(url, "://");
+    char path[PATH_MAX];
 
     if (!starts_with(url, "http://") && !starts_with(url, "https://"))
         confread_error(place, diagnostics, "metrics: not a URL of http or https");
@@ -82,7 +83,7 @@ static void check_url(const struct scrape_config *config, const config_setting_t
                        "metrics: no user and password in the URL; a token goes into bearer_file");
     else if (config->bearer_path[0] && starts_with(url, "http://") && !is_loopback(url) &&
              !config->socket_path[0])
-        diagnostics_warning(diagnostics, config_setting_source_file(place),
+        diagnostics_warning(diagnostics, confread_source_file(place, path, sizeof(path)),
                             config_setting_source_line(place),
                             "metrics: the token of bearer_file goes over the network in clear");
 }
@@ -119,7 +120,7 @@ void scrapeconfig_read(struct scrape_config *config, const config_setting_t *ent
 }
 
 void scrapeconfig_resolve(struct scrape_config *config, const struct directions *directions,
-                          const char *path, struct diagnostics *diagnostics)
+                          struct diagnostics *diagnostics)
 {
     for (size_t i = 0; i < config->team_count; i++) {
         const struct scrape_team *team = &config->teams[i];
@@ -130,7 +131,7 @@ void scrapeconfig_resolve(struct scrape_config *config, const struct directions 
             number++;
         config->directions[i] = (struct server_team){team->label, number};
         if (number == directions_count(directions))
-            diagnostics_error(diagnostics, path, team->line,
+            diagnostics_error(diagnostics, team->at.file, team->at.line,
                               "teams: there is no direction \"%s\" in directions.conf", team->code);
     }
 }

@@ -25,7 +25,7 @@ enum scrape_tokens { TOKENS_FROM_WIRE, TOKENS_FROM_SERVER };
 struct scrape_team {
     char label[SCRAPE_TEAM_SIZE];
     char code[DIRECTION_CODE_SIZE];
-    unsigned line;
+    struct diagnostics_place at;
 };
 
 struct scrape_config {
@@ -62,10 +62,9 @@ extern const char *const scrape_tokens_names[];
 /* After confread_group(): reads the list of teams, and checks what was read. */
 void scrapeconfig_read(struct scrape_config *config, const config_setting_t *entry,
                        struct diagnostics *diagnostics);
-/* Finds the directions of the teams. PATH is that of iagmeter.conf, for what is wrong with them.
- * From then on CONFIG must stay where it is. */
+/* Finds the directions of the teams. From then on CONFIG must stay where it is. */
 void scrapeconfig_resolve(struct scrape_config *config, const struct directions *directions,
-                          const char *path, struct diagnostics *diagnostics);
+                          struct diagnostics *diagnostics);
 /* Reads the token once, to complain while somebody looks on. */
 void scrapeconfig_check_bearer(const struct scrape_config *config, struct diagnostics *diagnostics);
 

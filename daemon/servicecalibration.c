@@ -157,7 +157,7 @@ static void read_group(struct service_calibrations *out, const config_setting_t 
     draft.calibration.is_of_all = draft.version == VERSION_OF_ALL;
     draft.calibration.method = draft.method + METHOD_M1;
     draft.calibration.grade = draft.grade + GRADE_B;
-    draft.calibration.line = config_setting_source_line(group);
+    draft.calibration.at = confread_place(group);
     snprintf(draft.calibration.path, sizeof(draft.calibration.path), "%s", path);
     check_draft(group, &draft, today, diagnostics);
     if (diagnostics_errors(diagnostics) == errors)
@@ -236,7 +236,7 @@ static bool is_newest(const struct service_calibrations *calibrations, size_t nu
         if (i == number || !is_same(own, other))
             continue;
         if (order == 0 && i < number)
-            diagnostics_error(diagnostics, own->path, own->line,
+            diagnostics_error(diagnostics, own->at.file, own->at.line,
                               "service %s, %s: a second calibration of %s, the first is %s",
                               own->service, transport_names[own->transport], own->date,
                               other->path);
@@ -347,7 +347,7 @@ static void put_in_force(const struct service_calibration *calibration, bool wit
         estimator->input_overhead_bytes = calibration->parameters.input_overhead_bytes;
     }
     if (!catalogue_set_calibrated(catalogue, number, &calibrated))
-        diagnostics_error(diagnostics, calibration->path, calibration->line, "out of memory");
+        diagnostics_error(diagnostics, calibration->at.file, calibration->at.line, "out of memory");
 }
 
 /* The rule that it replaces; NULL: there is no such way of streaming. */
@@ -368,18 +368,18 @@ static bool fits(const struct service_calibration *own, const struct estimator *
     const struct token_rule *rule = calibrated_rule(own, estimator);
 
     if (!rule)
-        diagnostics_error(diagnostics, own->path, own->line,
+        diagnostics_error(diagnostics, own->at.file, own->at.line,
                           "service %s is estimated by \"%s\", which has no regime \"%s\": "
                           "calibrate it anew",
                           own->service, estimator->name, own->regime);
     else if (rule->method != own->method)
-        diagnostics_error(diagnostics, own->path, own->line,
+        diagnostics_error(diagnostics, own->at.file, own->at.line,
                           "service %s is estimated by \"%s\", whose method is not %s: "
                           "calibrate it anew",
                           own->service, own->regime[0] ? own->regime : estimator->name,
                           method_names[own->method - METHOD_M1]);
     else if (own->input_n > 0 && estimator->input_method != INPUT_BODY)
-        diagnostics_error(diagnostics, own->path, own->line,
+        diagnostics_error(diagnostics, own->at.file, own->at.line,
                           "service %s is estimated by \"%s\", which takes a prior for input "
                           "tokens: calibrate it anew",
                           own->service, estimator->name);
@@ -424,7 +424,7 @@ void servicecalibration_resolve(struct service_calibrations *calibrations,
         uint16_t number = catalogue_find(catalogue, own->service);
 
         if (number == SERVICE_NONE) {
-            diagnostics_error(diagnostics, own->path, own->line,
+            diagnostics_error(diagnostics, own->at.file, own->at.line,
                               "there is no service \"%s\" in services.conf", own->service);
             continue;
         }

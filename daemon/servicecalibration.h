@@ -25,7 +25,7 @@
 
 struct service_calibration {
     char path[PATH_MAX];
-    unsigned line; /* of the group in it */
+    struct diagnostics_place at; /* of the group in it, or in a file that it includes */
     char service[SERVICE_ID_SIZE];
     char regime[ESTIMATOR_NAME_SIZE]; /* "": no way of streaming was told */
     bool is_of_all;                   /* of answers, in whatever way */

@@ -19,9 +19,9 @@ static void check_filters(const struct config *config, struct diagnostics *diagn
         const struct interface_config *interface = &config->interfaces[i];
 
         if (!source_check_filter(interface->filter, error, sizeof(error)))
-            diagnostics_error(diagnostics, config->path, interface->filter_line,
-                              "interface %s: filter \"%s\": %s", interface->name, interface->filter,
-                              error);
+            diagnostics_error(diagnostics, interface->filter_place.file,
+                              interface->filter_place.line, "interface %s: filter \"%s\": %s",
+                              interface->name, interface->filter, error);
     }
 }
 
@@ -32,10 +32,10 @@ static void check_user(const struct config *config, struct diagnostics *diagnost
     if (config->user[0] == '\0' || sandbox_knows_user(config->user))
         return;
     if (geteuid() == 0)
-        diagnostics_error(diagnostics, config->path, config->user_line,
+        diagnostics_error(diagnostics, config->user_place.file, config->user_place.line,
                           "user \"%s\" does not exist", config->user);
     else
-        diagnostics_warning(diagnostics, config->path, config->user_line,
+        diagnostics_warning(diagnostics, config->user_place.file, config->user_place.line,
                             "user \"%s\" does not exist", config->user);
 }
 

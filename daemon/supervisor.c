@@ -7,6 +7,7 @@
 #include "daemon/capture.h"
 #include "daemon/log.h"
 #include "daemon/message.h"
+#include "daemon/meter.h"
 #include "daemon/programs.h"
 #include "daemon/rules.h"
 #include "daemon/sandbox.h"
@@ -41,10 +42,13 @@
 #define NAMES_PATIENCE_S 20
 /* Messages heard at a time from one child: none may keep us from the others. */
 #define HEARD_AT_ONCE 64
+/* Of words that say how often something ended. */
+#define OFTEN_SIZE 40
 /* Where a child finds its sockets. */
 enum { CONTROL_DESCRIPTOR = 3, DATA_DESCRIPTOR = 4 };
 
 struct child {
+    const char *prefix;                       /* of what it is called: "capture of ", or "" */
     const char *name;                         /* "the meter", or the interface or file */
     const struct interface_config *interface; /* NULL when replaying */
     unsigned place;                           /* of the interface in the configuration */
@@ -55,10 +59,12 @@ struct child {
     int data; /* the meter's end of the socket to it, until the meter has it */
     bool ready;
     bool told;       /* of the counters: the names */
-    bool failing;    /* the last one never became ready, */
-    bool absent;     /* because the interface is not there, or down */
+    bool failing;    /* the last one never became ready, and said why: */
+    bool absent;     /* the interface is not there, or down */
     bool opened;     /* one was ready, since the daemon started */
     const char *why; /* none is */
+    unsigned ends;   /* that nobody asked for */
+    struct log_ends damper;
     int64_t started_s;
     int64_t alive_s;
     int64_t restart_at_s;
@@ -326,9 +332,9 @@ static bool start_counters(struct supervisor *supervisor)
 
 static void note_ready(struct child *child)
 {
-    if (child->restart_delay_s > 0)
-        log_line(LOG_PRIORITY_INFO, "%s%s works %s", child->interface ? "capture of " : "",
-                 child->name, child->interface && !child->opened ? "now" : "again");
+    if (child->restart_delay_s > 0 && !child->damper.silenced)
+        log_line(LOG_PRIORITY_INFO, "%s%s works %s", child->prefix, child->name,
+                 child->interface && !child->opened ? "now" : "again");
     child->ready = child->opened = true;
     child->failing = child->absent = false;
 }
@@ -378,13 +384,43 @@ static void heed_stop(struct supervisor *supervisor, const struct child *child)
     }
 }
 
+static int64_t worked_s(const struct child *child)
+{
+    return child->ready ? monotonic_s() - child->started_s : 0;
+}
+
+/* Of a child that was not to end, before end_child(). An interface that is not there yet is no end
+ * of its capture. Returns whether to tell it; OFTEN is then what to add to it, how often it did. */
+static bool note_end(struct child *child, int wait_status, char often[OFTEN_SIZE])
+{
+    often[0] = '\0';
+    if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == EXIT_ABSENT)
+        return false;
+    child->ends++;
+    if (!log_end_due(&child->damper, worked_s(child)))
+        return false;
+    if (child->damper.count > 1)
+        snprintf(often, OFTEN_SIZE, "; %u times by now", child->damper.count);
+    if (WIFSIGNALED(wait_status))
+        log_line(LOG_PRIORITY_ERROR, "%s%s was ended by signal %d (%s)%s", child->prefix,
+                 child->name, WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)), often);
+    return true;
+}
+
+/* Of a child that should have stayed. */
+static int status_of(int wait_status)
+{
+    return WIFEXITED(wait_status) && WEXITSTATUS(wait_status) != 0 ? WEXITSTATUS(wait_status)
+                                                                   : EXIT_TROUBLE;
+}
+
 /* Waits for a child's first word, or its end. */
 static bool await_ready(struct supervisor *supervisor, struct child *child,
-                        enum message_sender sender, int *status)
+                        enum message_sender sender, int *wait_status)
 {
     struct pollfd descriptors[] = {{.fd = child->control, .events = POLLIN},
                                    {.fd = supervisor->signals, .events = POLLIN}};
-    int wait_status = 0;
+    char often[OFTEN_SIZE];
 
     while (!child->ready && child->control >= 0) {
         if (poll(descriptors, 2, -1) < 0 && errno != EINTR)
@@ -395,9 +431,9 @@ static bool await_ready(struct supervisor *supervisor, struct child *child,
     }
     if (child->ready)
         return true;
-    waitpid(child->pid, &wait_status, 0);
-    *status = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) != 0 ? WEXITSTATUS(wait_status)
-                                                                      : EXIT_TROUBLE;
+    waitpid(child->pid, wait_status, 0);
+    if (sender == SENDER_CAPTURE && !supervisor->stopping)
+        note_end(child, *wait_status, often);
     end_child(child);
     return false;
 }
@@ -676,24 +712,25 @@ static void plan_restart(struct child *child)
     child->restart_at_s = monotonic_s() + child->restart_delay_s;
 }
 
-static void note_failure(struct child *child, int status)
+static void note_failure(struct child *child, int wait_status)
 {
-    child->failing = true;
-    child->absent = status == EXIT_ABSENT;
-    if (!child->absent)
+    child->failing = WIFEXITED(wait_status);
+    child->absent = child->failing && WEXITSTATUS(wait_status) == EXIT_ABSENT;
+    if (!child->absent) {
         child->why = "see the log";
-    else
-        child->why = source_interface_exists(child->name) ? "it is down" : "no such interface";
+        return;
+    }
+    child->why = source_interface_exists(child->name) ? "it is down" : "no such interface";
+    child->damper.silenced = false; /* that was said, and so is that it came */
 }
 
 static void capture_ended(struct supervisor *supervisor, struct child *child, int wait_status)
 {
     bool worked = child->ready;
+    char often[OFTEN_SIZE];
+    bool due = note_end(child, wait_status, often);
 
     end_child(child);
-    if (WIFSIGNALED(wait_status))
-        log_line(LOG_PRIORITY_ERROR, "capture of %s was ended by signal %d (%s)", child->name,
-                 WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)));
     if (supervisor->file) {
         note_status(supervisor, WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : EXIT_TROUBLE);
         if (WIFSIGNALED(wait_status) && collectors_running(supervisor) && !supervisor->stopping) {
@@ -708,13 +745,13 @@ static void capture_ended(struct supervisor *supervisor, struct child *child, in
     if (worked)
         child->why = "trying again";
     else
-        note_failure(child, WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : EXIT_TROUBLE);
+        note_failure(child, wait_status);
     if (worked && monotonic_s() - child->started_s > LONGEST_DELAY_S)
         child->restart_delay_s = 0;
     plan_restart(child);
-    if (worked)
-        log_line(LOG_PRIORITY_WARNING, "capture of %s stopped: trying again, with growing delay",
-                 child->name);
+    if (worked && due)
+        log_line(LOG_PRIORITY_WARNING, "capture of %s stopped: trying again, with growing delay%s",
+                 child->name, often);
 }
 
 /* Asked to, because there are new files, or not. */
@@ -723,6 +760,8 @@ static void counters_ended(struct supervisor *supervisor, int wait_status)
     struct child *counters = &supervisor->counters;
     bool worked = counters->ready;
     bool asked = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == EXIT_SUCCESS;
+    char often[OFTEN_SIZE];
+    bool due = !asked && !supervisor->stopping && note_end(counters, wait_status, often);
 
     end_child(counters);
     if (supervisor->stopping)
@@ -731,16 +770,13 @@ static void counters_ended(struct supervisor *supervisor, int wait_status)
         counters->restart_delay_s = 0;
         return;
     }
-    if (WIFSIGNALED(wait_status))
-        log_line(LOG_PRIORITY_ERROR, "%s was ended by signal %d (%s)", counters->name,
-                 WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)));
     if (worked && monotonic_s() - counters->started_s > LONGEST_DELAY_S)
         counters->restart_delay_s = 0;
-    if (counters->restart_delay_s == 0 || worked)
+    if (due && (counters->restart_delay_s == 0 || worked))
         log_line(LOG_PRIORITY_WARNING,
                  "%s stopped: energy is not measured until it works again; trying, with growing "
-                 "delay",
-                 counters->name);
+                 "delay%s",
+                 counters->name, often);
     plan_restart(counters);
 }
 
@@ -825,6 +861,23 @@ static void restart_counters(struct supervisor *supervisor)
     }
 }
 
+static void tell_holding(struct child *child)
+{
+    unsigned count;
+
+    if (log_holds_again(&child->damper, worked_s(child), &count))
+        log_line(LOG_PRIORITY_INFO, "%s%s works steadily again: it had ended %u times",
+                 child->prefix, child->name, count);
+}
+
+/* Of what ended again and again. */
+static void tell_what_holds(struct supervisor *supervisor)
+{
+    tell_holding(&supervisor->counters);
+    for (unsigned i = 0; i < supervisor->capture_count; i++)
+        tell_holding(&supervisor->captures[i]);
+}
+
 static bool is_captured(const struct supervisor *supervisor, unsigned place)
 {
     for (unsigned i = 0; i < supervisor->capture_count; i++)
@@ -833,7 +886,20 @@ static bool is_captured(const struct supervisor *supervisor, unsigned place)
     return false;
 }
 
-/* "eth1; eth2 never opened: no such interface" */
+/* " (ended 3 time(s))", of all workers of an interface; "" of none. */
+static void list_ends(const struct supervisor *supervisor, unsigned place, char out[OFTEN_SIZE])
+{
+    unsigned ends = 0;
+
+    for (unsigned i = 0; i < supervisor->capture_count; i++)
+        if (supervisor->captures[i].place == place)
+            ends += supervisor->captures[i].ends;
+    out[0] = '\0';
+    if (ends > 0)
+        snprintf(out, OFTEN_SIZE, METER_INTERFACES_ENDED "%u time(s))", ends);
+}
+
+/* "eth1 (ended 3 time(s)); eth2 never opened: no such interface" */
 static void list_interfaces(const struct supervisor *supervisor, char *text, size_t size)
 {
     size_t length = 0;
@@ -842,15 +908,17 @@ static void list_interfaces(const struct supervisor *supervisor, char *text, siz
     for (unsigned i = 0; i < supervisor->capture_count && length < size; i++) {
         const struct child *child = &supervisor->captures[i];
         bool captured = is_captured(supervisor, child->place);
+        char ends[OFTEN_SIZE];
 
         if (child->worker != 0)
             continue;
-        length += (size_t)snprintf(text + length, size - length, "%s%s%s%s%s",
+        list_ends(supervisor, child->place, ends);
+        length += (size_t)snprintf(text + length, size - length, "%s%s%s%s%s%s",
                                    length > 0 ? "; " : "", child->name,
                                    captured        ? ""
                                    : child->opened ? " stopped"
                                                    : " never opened",
-                                   captured ? "" : ": ", captured ? "" : child->why);
+                                   captured ? "" : ": ", captured ? "" : child->why, ends);
     }
 }
 
@@ -942,6 +1010,7 @@ static void run(struct supervisor *supervisor)
         reap(supervisor);
         restart_captures(supervisor);
         restart_counters(supervisor);
+        tell_what_holds(supervisor);
         tell_interfaces(supervisor);
         if (all_alive(supervisor))
             sd_notify(0, "WATCHDOG=1");
@@ -1000,6 +1069,7 @@ static void add_capture(struct supervisor *supervisor, const struct interface_co
 
     child->control = child->data = -1;
     child->interface = interface;
+    child->prefix = "capture of ";
     child->name = interface ? interface->name : supervisor->file;
     child->place = place;
     child->worker = worker;
@@ -1103,17 +1173,20 @@ static void abandon_captures(struct supervisor *supervisor)
  * their sockets. */
 static bool start_meter_and_captures(struct supervisor *supervisor)
 {
+    int wait_status = 0;
+
     if (!start_meter(supervisor))
         return false;
     for (unsigned i = 0; i < supervisor->capture_count; i++)
         fork_collector(supervisor, &supervisor->captures[i]);
     source_close(supervisor->shared); /* no packet is to be seen here */
     supervisor->shared = NULL;
-    if (await_ready(supervisor, &supervisor->meter, SENDER_METER, &supervisor->status)) {
-        if (tell_names(supervisor))
-            return true;
+    if (!await_ready(supervisor, &supervisor->meter, SENDER_METER, &wait_status))
+        supervisor->status = status_of(wait_status);
+    else if (tell_names(supervisor))
+        return true;
+    else
         log_line(LOG_PRIORITY_ERROR, "the meter takes no names");
-    }
     abandon_captures(supervisor);
     return false;
 }
@@ -1131,14 +1204,14 @@ static bool may_come(const struct supervisor *supervisor)
 static unsigned await_captures(struct supervisor *supervisor)
 {
     unsigned started = 0;
-    int status = EXIT_TROUBLE;
+    int wait_status = 0;
 
     for (unsigned i = 0; i < supervisor->capture_count && !supervisor->stopping; i++) {
         struct child *child = &supervisor->captures[i];
 
-        status = EXIT_TROUBLE;
+        wait_status = 0;
         if (child->pid > 0 && introduce_to_meter(supervisor, child) &&
-            await_ready(supervisor, child, SENDER_CAPTURE, &status)) {
+            await_ready(supervisor, child, SENDER_CAPTURE, &wait_status)) {
             started++;
             continue;
         }
@@ -1146,11 +1219,11 @@ static unsigned await_captures(struct supervisor *supervisor)
             started = 0;
             break;
         }
-        note_failure(child, status);
+        note_failure(child, wait_status);
         plan_restart(child);
     }
     if (started == 0 && supervisor->capture_count > 0 && !may_come(supervisor))
-        note_status(supervisor, status);
+        note_status(supervisor, status_of(wait_status));
     return started;
 }
 
@@ -1230,6 +1303,7 @@ int supervisor_run(struct config *config, const char *const *files, unsigned fil
                                     .signals = -1};
 
     name_capture(&supervisor);
+    supervisor.meter.prefix = supervisor.counters.prefix = "";
     supervisor.meter.name = "the meter";
     supervisor.meter.control = supervisor.meter.data = -1;
     supervisor.counters.name = "the counters process";

@@ -64,13 +64,6 @@ const char *inference_endpoint_path(enum inference_endpoint endpoint)
     return endpoint_paths[endpoint];
 }
 
-const char *direction_source_name(enum direction_source source)
-{
-    static const char *const names[SOURCE_COUNT] = {"header", "key", "address"};
-
-    return names[source];
-}
-
 static enum inference_endpoint endpoint_of(const char *path, size_t length)
 {
     for (size_t i = 0; i < COUNT_OF(endpoint_ends); i++) {

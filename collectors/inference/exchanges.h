@@ -55,8 +55,12 @@ enum inference_outcome {
 /* How the direction was found, and by what users are told apart. */
 enum direction_source { DIRECTION_BY_HEADER, DIRECTION_BY_KEY, DIRECTION_BY_ADDRESS, SOURCE_COUNT };
 
-/* "header", "key", "address". */
-const char *direction_source_name(enum direction_source source);
+static inline const char *direction_source_name(enum direction_source source)
+{
+    static const char *const names[SOURCE_COUNT] = {"header", "key", "address"};
+
+    return names[source];
+}
 
 struct inference_key {
     uint8_t digest[APIKEY_DIGEST_SIZE];

@@ -3,6 +3,7 @@
 
 #include "collectors/capture/cursor.h"
 #include "collectors/inference/eitherbyte.h"
+#include "collectors/inference/httpheader.h"
 
 #include <string.h>
 
@@ -49,22 +50,7 @@ enum flag {
     FLAG_LONG = 64        /* the value did not fit */
 };
 
-/* Sorted, and in the order of header_names. */
-enum header {
-    HEADER_API_KEY,
-    HEADER_AUTHORIZATION,
-    HEADER_CONNECTION,
-    HEADER_CONTENT_ENCODING,
-    HEADER_CONTENT_LENGTH,
-    HEADER_CONTENT_TYPE,
-    HEADER_EXPECT,
-    HEADER_TRANSFER_ENCODING,
-    HEADER_X_API_KEY,
-    HEADER_DIRECTION, /* the configured ones */
-    HEADER_CLIENT,
-    HEADER_OTHER
-};
-
+/* In the order of enum header. */
 static const char *const header_names[] = {
     "api-key",      "authorization", "connection",        "content-encoding", "content-length",
     "content-type", "expect",        "transfer-encoding", "x-api-key",
@@ -538,28 +524,6 @@ static void end_name(struct http_stream *stream, struct http_message *message, e
     message->state = VALUE_START;
 }
 
-/* NAME is in lower case. No two that are looked for are of the same length. */
-static uint8_t find_name(const char *name, size_t length)
-{
-#define NAMED(text, header)                                                                        \
-    case sizeof(text) - 1:                                                                         \
-        return memcmp(name, text, sizeof(text) - 1) == 0 ? (header) : KEYWORD_NONE
-
-    switch (length) {
-        NAMED("api-key", HEADER_API_KEY);
-        NAMED("authorization", HEADER_AUTHORIZATION);
-        NAMED("connection", HEADER_CONNECTION);
-        NAMED("content-encoding", HEADER_CONTENT_ENCODING);
-        NAMED("content-length", HEADER_CONTENT_LENGTH);
-        NAMED("content-type", HEADER_CONTENT_TYPE);
-        NAMED("expect", HEADER_EXPECT);
-        NAMED("transfer-encoding", HEADER_TRANSFER_ENCODING);
-        NAMED("x-api-key", HEADER_X_API_KEY);
-    default:
-        return KEYWORD_NONE;
-    }
-}
-
 /* Whether it is the configured one, if any. */
 static bool same_name(const char *known, const char *name)
 {
@@ -586,7 +550,7 @@ static void pass_name(struct http_stream *stream, enum http_side side, struct cu
 
     if (length == sizeof(name) || cursor->at[length] != ':' || length == 0)
         return;
-    end_name(stream, &stream->sides[side], side, find_name(name, length),
+    end_name(stream, &stream->sides[side], side, httpheader_find(name, length),
              same_name(stream->direction_header, name), same_name(stream->client_header, name));
     cursor_skip(cursor, length + 1);
 }
@@ -1137,11 +1101,6 @@ static void read_framing(struct http_stream *stream, enum http_side side, uint8_
 
 /* -- What is called from outside ------------------------------------------------------------------
  */
-
-bool httpstream_reads(const char *name)
-{
-    return find_name(name, strlen(name)) != KEYWORD_NONE;
-}
 
 void httpstream_start(struct http_stream *stream, const struct http_handler *handler, void *context,
                       struct inflater_pool *inflaters, const struct apikey_secret *secret,

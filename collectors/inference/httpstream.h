@@ -111,9 +111,6 @@ struct http_stream {
     bool refused; /* for good */
 };
 
-/* Whether NAME, in lower case, is a header that is read for itself: no configured one can be. */
-bool httpstream_reads(const char *name);
-
 /* SECRET, DIRECTION_HEADER, HANDLER and the pool must outlive the stream. */
 void httpstream_start(struct http_stream *stream, const struct http_handler *handler, void *context,
                       struct inflater_pool *inflaters, const struct apikey_secret *secret,

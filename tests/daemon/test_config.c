@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/startcheck.h"
 #include "tests/capture/cut.h"
 #include "tests/daemon/scratch.h"
 
@@ -149,7 +150,8 @@ static void every_key_is_read(void **state)
     assert_path(config->report.directory, "out");
     assert_path(config->directions_path, "./directions.conf");
     assert_string_equal(config->user, "me");
-    assert_int_equal(config->user_line, 1);
+    assert_path(config->user_place.file, "iagmeter.conf");
+    assert_int_equal(config->user_place.line, 1);
     assert_false(config->kernel_filter);
     assert_string_equal(config->timezone, "UTC");
     assert_int_equal(config->rrd_years, 3);
@@ -582,6 +584,45 @@ static void the_digest_sees_included_files(void **state)
     assert_true(digest_of(FACTORS "\n@include \"part.conf\"\n") == before);
 }
 
+/* Lines from 4 on, which the file that includes it has not. */
+static const char included[] =
+    "\n\n\nuser = \"no-such-user\";\n"
+    "interfaces = ( { name = \"eth0\";\n  filter = \"tcp prot 443\"; } );\n"
+    "inference = { ports =\n  [ 9000 ]; secret = \"secret\"; servers = (\n"
+    "  { port = 8000; service = \"nobodys\"; tokens = \"server\";\n"
+    "    bearer_file = \"/dev/null\"; dialect = \"litellm\"; metrics =\n"
+    "      \"http://192.0.2.1/\"; teams = (\n"
+    "      { label = \"x\"; direction = \"none\"; } ); } );\n"
+    "  keys = (\n"
+    "  { direction = \"no\"; hash = "
+    "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"; } ); };\n";
+
+static void what_is_checked_later_is_said_of_the_file_it_stands_in(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct config *config;
+    char path[PATH_MAX];
+
+    (void)state;
+    scratch_write("part.conf", included);
+    scratch_write("secret", "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n");
+    assert_null(load(FACTORS "\n@include \"part.conf\"\n", NULL, diagnostics));
+    assert_complaint(diagnostics, "part.conf", 7, "only `iagmeter inspect` looks at 9000");
+    assert_complaint(diagnostics, "part.conf", 9, "there is no service \"nobodys\"");
+    assert_complaint(diagnostics, "part.conf", 9, "tokens = \"server\" needs a host");
+    assert_complaint(diagnostics, "part.conf", 10, "goes over the network in clear");
+    assert_complaint(diagnostics, "part.conf", 12, "there is no direction \"none\"");
+    assert_complaint(diagnostics, "part.conf", 14, "there is no direction \"no\"");
+    scratch_path(path, "iagmeter.conf");
+    config = config_load_main(path, diagnostics);
+    assert_non_null(config);
+    startcheck(config, START_REPLAY, diagnostics);
+    config_free(config);
+    assert_complaint(diagnostics, "part.conf", 4, "user \"no-such-user\" does not exist");
+    assert_complaint(diagnostics, "part.conf", 6, "interface eth0: filter \"tcp prot 443\"");
+    diagnostics_free(diagnostics);
+}
+
 static void a_relative_path_becomes_absolute(void **state)
 {
     struct diagnostics *diagnostics = diagnostics_new();
@@ -672,6 +713,7 @@ int main(void)
         cmocka_unit_test(the_digest_changes_with_every_file),
         cmocka_unit_test(objectives_are_checked_and_change_no_digest),
         cmocka_unit_test(the_digest_sees_included_files),
+        cmocka_unit_test(what_is_checked_later_is_said_of_the_file_it_stands_in),
         cmocka_unit_test(a_relative_path_becomes_absolute),
         cmocka_unit_test(the_sample_configuration_loads),
         cmocka_unit_test(the_sample_directions_are_those_of_the_bench),

@@ -102,6 +102,45 @@ static void a_complaint_is_said_once_an_hour_with_the_number_of_silent_ones(void
     assert_int_equal(silenced, 1);
 }
 
+static void what_ends_again_and_again_is_told_ever_more_rarely(void **state)
+{
+    struct log_ends ends = {0, false};
+    unsigned told = 0, count;
+
+    (void)state;
+    for (unsigned i = 1; i <= 200; i++) {
+        bool due = log_end_due(&ends, 0);
+
+        assert_int_equal(due, i <= 2 || i == 4 || i == 8 || i == 16 || i == 32 || i % 64 == 0);
+        assert_int_equal(ends.silenced, !due);
+        assert_int_equal(ends.count, i);
+        told += due;
+        assert_false(log_holds_again(&ends, 599, &count)); /* not for long enough */
+    }
+    assert_int_equal(told, 9);
+    assert_true(log_holds_again(&ends, 600, &count));
+    assert_int_equal(count, 200);
+    assert_false(log_holds_again(&ends, 601, &count)); /* once */
+    assert_true(log_end_due(&ends, 601));
+    assert_int_equal(ends.count, 1);
+}
+
+static void that_it_holds_is_not_told_of_what_was_told_in_full(void **state)
+{
+    struct log_ends ends = {0, false};
+    unsigned count;
+
+    (void)state;
+    assert_true(log_end_due(&ends, 5));
+    assert_true(log_end_due(&ends, 5));
+    assert_false(log_holds_again(&ends, 600, &count));
+    for (int i = 0; i < 3; i++) {
+        log_end_due(&ends, 5);
+        assert_true(log_end_due(&ends, 600)); /* it had held: this one is the first again */
+        assert_int_equal(ends.count, 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +149,8 @@ int main(void)
         cmocka_unit_test(the_journal_gets_the_priority_instead),
         cmocka_unit_test(a_line_that_is_too_long_is_cut_and_still_ends),
         cmocka_unit_test(a_complaint_is_said_once_an_hour_with_the_number_of_silent_ones),
+        cmocka_unit_test(what_ends_again_and_again_is_told_ever_more_rarely),
+        cmocka_unit_test(that_it_holds_is_not_told_of_what_was_told_in_full),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

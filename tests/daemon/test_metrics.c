@@ -494,13 +494,18 @@ static void each_interface_is_told(void **state)
     assert_true(write_at(NOW));
     assert_absent("interface"); /* it is not known of any */
     ledger_set_fact(world.ledger, METER_INTERFACES_FACT,
-                    "eth10; eth2 never opened: no such interface; wlan stopped: it is down; eth1");
+                    "eth10; eth2 never opened: no such interface; wlan stopped: it is down (ended "
+                    "3 time(s)); eth1 (ended 12 time(s))");
     assert_true(write_at(NOW));
     assert_right();
     assert_line("iagmeter_capture_interface_up{interface=\"eth1\"} 1");
     assert_line("iagmeter_capture_interface_up{interface=\"eth10\"} 1");
     assert_line("iagmeter_capture_interface_up{interface=\"eth2\"} 0");
     assert_line("iagmeter_capture_interface_up{interface=\"wlan\"} 0");
+    assert_line("iagmeter_capture_ends_total{interface=\"eth1\"} 12");
+    assert_line("iagmeter_capture_ends_total{interface=\"eth10\"} 0");
+    assert_line("iagmeter_capture_ends_total{interface=\"eth2\"} 0");
+    assert_line("iagmeter_capture_ends_total{interface=\"wlan\"} 3");
     assert_absent("interface=\"eth\""); /* new in the configuration */
     is_running = false;                 /* the fact is of when it ran */
     assert_true(write_at(NOW));

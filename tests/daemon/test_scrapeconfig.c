@@ -64,7 +64,7 @@ static void load(const char *text)
 
         if (confread_group(entry, keys, sizeof(keys) / sizeof(*keys), &server, diagnostics))
             scrapeconfig_read(&server.scrape, entry, diagnostics);
-        scrapeconfig_resolve(&server.scrape, directions, path, diagnostics);
+        scrapeconfig_resolve(&server.scrape, directions, diagnostics);
     }
     config_destroy(&config);
 }

@@ -45,6 +45,8 @@ static const struct estimator *estimator_of(const struct config *config, const c
                       : &catalogue_service(config->catalogue, number)->estimator;
 }
 
+static const char *blamed = "calibration.conf";
+
 /* The configuration with FILES, calibration.conf among them; NULL, with FRAGMENT of a complaint, if
  * it is refused. */
 static struct config *with_calibrations(const char *files, const char *fragment)
@@ -63,7 +65,7 @@ static struct config *with_calibrations(const char *files, const char *fragment)
     config = config_load(path, NULL, diagnostics);
     if (fragment) {
         assert_null(config);
-        assert_complaint(diagnostics, "calibration.conf", 3, fragment);
+        assert_complaint(diagnostics, blamed, 3, fragment);
     } else {
         assert_no_complaint(diagnostics);
         assert_non_null(config);
@@ -605,6 +607,16 @@ static void a_way_that_is_not_known_is_refused(void **state)
     with_calibration("version 3 of a calibration is not known, only 1 and 2");
 }
 
+static void what_a_file_includes_is_blamed_itself(void **state)
+{
+    (void)state;
+    scratch_write("included.conf", FILE_OF("2", "regime = \"gemini-web-new\";"));
+    scratch_write("calibration.conf", "@include \"included.conf\"\n");
+    blamed = "included.conf";
+    with_calibration("which has no regime \"gemini-web-new\": calibrate it anew");
+    blamed = "calibration.conf";
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -625,6 +637,7 @@ int main(void)
         TEST(of_input_the_newest_counts),
         TEST(a_way_that_is_not_known_is_refused),
         TEST(what_is_not_in_force_replaces_nothing),
+        TEST(what_a_file_includes_is_blamed_itself),
         TEST(what_says_nothing_of_input_changes_none),
     };
 

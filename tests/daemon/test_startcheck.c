@@ -15,6 +15,8 @@
 
 #define NOBODY 65534
 
+static char included[PATH_MAX];
+
 /* One that can be started with. */
 static struct config *sound(void)
 {
@@ -22,10 +24,11 @@ static struct config *sound(void)
 
     assert_non_null(config);
     scratch_path(config->path, "iagmeter.conf");
+    scratch_path(included, "part.conf");
     snprintf(config->state_directory, sizeof(config->state_directory), "%s", scratch_directory);
     snprintf(config->interfaces[0].name, INTERFACE_NAME_SIZE, "eth0");
     snprintf(config->interfaces[0].filter, FILTER_SIZE, "tcp port 443");
-    config->interfaces[0].filter_line = 12;
+    config->interfaces[0].filter_place = (struct diagnostics_place){included, 12};
     config->interface_count = 1;
     return config;
 }
@@ -57,7 +60,7 @@ static void a_wrong_filter_is_said_with_its_line(void **state)
     (void)state;
     snprintf(config->interfaces[0].filter, FILTER_SIZE, "tcp prot 443");
     diagnostics = checked(config, START_REPLAY);
-    assert_complaint(diagnostics, "iagmeter.conf", 12, "interface eth0: filter \"tcp prot 443\": ");
+    assert_complaint(diagnostics, "part.conf", 12, "interface eth0: filter \"tcp prot 443\": ");
     assert_int_equal(diagnostics_errors(diagnostics), 1);
     diagnostics_free(diagnostics);
 }
@@ -69,9 +72,9 @@ static void a_user_who_does_not_exist_matters_to_root(void **state)
 
     (void)state;
     snprintf(config->user, sizeof(config->user), "no-such-user");
-    config->user_line = 3;
+    config->user_place = (struct diagnostics_place){included, 3};
     diagnostics = checked(config, START_LIVE);
-    assert_complaint(diagnostics, "iagmeter.conf", 3, "user \"no-such-user\" does not exist");
+    assert_complaint(diagnostics, "part.conf", 3, "user \"no-such-user\" does not exist");
     assert_int_equal(diagnostics_errors(diagnostics), geteuid() == 0);
     diagnostics_free(diagnostics);
 }

@@ -523,8 +523,42 @@ static int be_a_told_meter(void)
     return told ? EXIT_SUCCESS : EXIT_TROUBLE;
 }
 
+/* The other child of our parent; 0: there is none. */
+static pid_t sibling(void)
+{
+    long first = 0, second = 0;
+    char path[64];
+    FILE *stream;
+
+    snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children", (long)getppid(), (long)getppid());
+    stream = fopen(path, "re");
+    if (stream && fscanf(stream, "%ld %ld", &first, &second) < 2)
+        second = 0;
+    if (stream)
+        fclose(stream);
+    return (pid_t)(first == getpid() ? second : second ? first : 0);
+}
+
+static int be_a_killing_meter(void)
+{
+    struct pollfd control = {.fd = CONTROL, .events = POLLIN};
+    struct message message = {.type = 0};
+    pid_t capture;
+
+    while ((capture = sibling()) == 0)
+        poll(NULL, 0, 10);
+    kill(capture, SIGKILL);
+    say(MESSAGE_READY);
+    while (message.type != MESSAGE_STOP && poll(&control, 1, SILENCE_MS) > 0 &&
+           message_receive(CONTROL, SENDER_SUPERVISOR, true, &message, NULL) == MESSAGE_RECEIVED)
+        continue;
+    return EXIT_SUCCESS;
+}
+
 static int be_a_meter(const char *kind)
 {
+    if (strcmp(kind, "killing") == 0)
+        return be_a_killing_meter();
     if (strcmp(kind, "told") == 0)
         return be_a_told_meter();
     if (strcmp(kind, "begins busy") == 0)
@@ -610,6 +644,24 @@ static void an_interface_that_is_not_there_yet_is_waited_for(void **state)
         fail_msg("not what is to be said of an interface that is not there:\n%s", logged);
 }
 
+/* Of a file that nobody writes to, so that it never begins. */
+static void that_a_capture_dies_at_the_start_is_said(void **state)
+{
+    char path[PATH_MAX];
+
+    (void)state;
+    if (access("/proc/thread-self/children", R_OK) != 0) {
+        fprintf(stderr, "skipped: this kernel does not list a process's children\n");
+        skip();
+    }
+    scratch_path(path, "fifo");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    be_the_meter("killing");
+    config->inference.server_count = 0;
+    assert_status(supervise(path), EXIT_TROUBLE);
+    assert_one_line(logged, "capture of ", "/fifo was ended by signal 9 (Killed)");
+}
+
 /* Of this process; who has it not, has nothing to give up. */
 static bool give_up(cap_value_t capability)
 {
@@ -671,6 +723,7 @@ int main(int argc, char **argv)
         TEST(a_meter_that_is_late_is_not_alone_with_new_files),
         TEST(counters_may_take_their_time),
         TEST(an_interface_that_is_not_there_yet_is_waited_for),
+        TEST(that_a_capture_dies_at_the_start_is_said),
         TEST(that_rights_are_missing_is_said_once),
     };
 

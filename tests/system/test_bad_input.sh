@@ -182,8 +182,18 @@ if [ "$(id -u)" -eq 0 ]; then
         grep -q "^$main: warning: state_directory: $base/state cannot be written by this user" "$directory/err" ||
             fail "it is not told that the user may not write the state directory"
         chmod 600 "$conf/services.conf"
-        expect 1 "$daemon" -t -c "$main"
-        sentence "$conf/services.conf: cannot read: Permission denied to user $(id -u nobody)"
+        # So is its start refused: who may not read the files would have no other luck the next time.
+        for command in "$daemon -t" "$daemon -r $demo"; do
+            # shellcheck disable=SC2086
+            expect 1 $command -c "$main"
+            sentence "$conf/services.conf: cannot read: Permission denied to user $(id -u nobody)"
+        done
+        { sed '/^interfaces = ($/,/^);$/d' "$main" && echo 'interfaces = ( { name = "lo"; } );'; } >"$conf/live.conf"
+        expect 1 "$daemon" -c "$conf/live.conf"
+        grep -qF "$conf/services.conf: cannot read: Permission denied to user $(id -u nobody)" "$directory/err" ||
+            fail "it is not told which file the user may not read"
+        rm "$conf/live.conf"
+        untouched "files that the user may not read"
         chmod 644 "$conf/services.conf"
         sed -i 's/^user = .*/user = "no-such-user";/' "$main"
     fi

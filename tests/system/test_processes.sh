@@ -345,6 +345,26 @@ intact "$live/state"
 [ "$(new_flows)" -eq 3 ] || fail "$(new_flows) connections recorded, not 3"
 echo "live: a capture process is started again, an interface that comes back is captured again"
 
+# One that dies again and again: the third time is counted and not said, the fourth is.
+launch
+for count in 1 2 3; do
+    kill -KILL "$capture"
+    wait_gone "$capture"
+    interfaces "lan (ended $count time(s))"
+    capture=$(pgrep -P "$daemon" -x iagmeterd) || fail "there is no new capture process"
+done
+[ "$(grep -c 'capture of lan was ended by signal 9' "$log")" -eq 2 ] || fail "not two ends are said: $(cat "$log")"
+[ "$(grep -c 'capture of lan stopped' "$log")" -eq 2 ] || fail "not two stops are said: $(cat "$log")"
+[ "$(grep -c 'capture of lan works again' "$log")" -eq 2 ] || fail "that it works is said of what was not: $(cat "$log")"
+"$build/iagmeter" metrics capture -c "$live/iagmeter.conf" | grep -qx 'iagmeter_capture_ends_total{interface="lan"} 3' ||
+    fail "the metrics do not count how often it ended"
+kill -KILL "$capture"
+wait_for 'capture of lan was ended by signal 9 (Killed); 4 times by now'
+wait_for 'capture of lan stopped: trying again, with growing delay; 4 times by now'
+kill -TERM "$daemon"
+finish 0
+echo "live: that a capture process dies over and over is said ever more rarely, and counted"
+
 tables "$live/state" >"$directory/tables-one"
 launch
 kill -KILL "$daemon"
